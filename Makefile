@@ -1,0 +1,52 @@
+# The few verbs a newcomer needs. Each stands alone: demo and test work on a fresh Debian 12 that has
+# git, make and python3.
+
+PRESET ?= release
+DEMO = build/release/kingpost run examples/flights/flights_delay.yaml --to curate
+BENCH = bench/run.py
+PYTHON ?= python3
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help demo test build setup check format bench clean
+
+help:
+	@echo "make demo     set up, build, and run the flights example"
+	@echo "make test     set up, build, and run all tests"
+	@echo "make build    set up and build          (PRESET=dev|release|asan)"
+	@echo "make check    format, clang-tidy on changed files, and the project's own checkers"
+	@echo "make format   rewrite the sources in the project's format"
+	@echo "make bench    run the benchmarks beside their rivals"
+	@echo "make clean    remove build folders      (.deps stays; remove it by hand)"
+
+setup:
+	@$(PYTHON) tools/setup.py
+
+build: setup
+	@$(PYTHON) tools/build.py $(PRESET)
+
+demo: PRESET = release
+demo: build
+	$(DEMO)
+
+test: build
+	@ctest --preset $(PRESET) | sed -u -E '/^ +Start +[0-9]+: /d; / +Passed +[0-9.]+ sec *$$/d'
+
+check:
+	@$(PYTHON) tools/setup.py --with lint
+	@$(PYTHON) tools/check.py
+	@$(PYTHON) tools/format.py --check
+	@$(PYTHON) tools/tidy.py
+
+format:
+	@$(PYTHON) tools/setup.py --with lint
+	@$(PYTHON) tools/format.py
+
+bench: PRESET = release
+bench: build
+	@$(PYTHON) tools/setup.py --with clients --with bench
+	@$(PYTHON) $(BENCH)
+
+clean:
+	@rm -rf build

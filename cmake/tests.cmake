@@ -1,0 +1,52 @@
+# One test executable for all C++ tests, and one ctest entry for each Python test file.
+
+file(GLOB_RECURSE test_sources CONFIGURE_DEPENDS src/*_test.cpp tests/*_test.cpp
+     tests/support/*.cpp)
+if(test_sources)
+  add_executable(kingpost_tests ${test_sources})
+  target_include_directories(kingpost_tests PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(kingpost_tests PRIVATE kingpost_parts GTest::gmock GTest::gtest_main)
+  target_precompile_headers(kingpost_tests PRIVATE cmake/pch_tests.h)
+  # One file alone knows where the checkout is: absolute paths in the flags of all would make ccache
+  # miss in another folder.
+  if(EXISTS ${CMAKE_SOURCE_DIR}/tests/support/places.cpp)
+    set_source_files_properties(
+      tests/support/places.cpp
+      PROPERTIES
+        COMPILE_DEFINITIONS
+        "KINGPOST_SOURCE_DIR=\"${CMAKE_SOURCE_DIR}\";KINGPOST_BINARY_DIR=\"${CMAKE_BINARY_DIR}\""
+        SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+  kingpost_finish_executable(kingpost_tests)
+  if(TARGET kingpost)
+    # Tests that run the program need it to be there.
+    add_dependencies(kingpost_tests kingpost)
+  endif()
+  include(GoogleTest)
+  gtest_discover_tests(kingpost_tests DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY
+                       ${CMAKE_SOURCE_DIR} PROPERTIES LABELS unit)
+endif()
+
+find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
+set(clients_python ${deps}/venv/clients/bin/python)
+file(GLOB_RECURSE python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tools/*_test.py
+     tests/*_test.py)
+foreach(file IN LISTS python_tests)
+  string(REGEX REPLACE "\\.py$" "" name ${file})
+  if(file MATCHES "^tests/clients/")
+    # Real clients are heavy, so they are installed only when asked for: tools/setup.py --with clients.
+    if(EXISTS ${clients_python})
+      add_test(NAME ${name} COMMAND ${clients_python} -m pytest -q ${file} WORKING_DIRECTORY
+                                    ${CMAKE_SOURCE_DIR})
+      set_tests_properties(${name} PROPERTIES LABELS clients)
+    endif()
+  else()
+    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${file} WORKING_DIRECTORY
+                                  ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS python)
+  endif()
+  if(TEST ${name})
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+                                            "KINGPOST=${CMAKE_BINARY_DIR}/kingpost;PYTHONDONTWRITEBYTECODE=1")
+  endif()
+endforeach()

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of the command line, in one place.
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+
+#include "base/text.h"
+#include "cli/output.h"
+#include "lifecycle/lifecycle.h"
+
+namespace kingpost::cli {
+namespace {
+
+using Command = Status (*)(const Arguments&);
+
+// Builds the parser; the command that was named ends up in `chosen`.
+class Parser {
+ public:
+  Parser() {
+    app_.set_version_flag("--version", "kingpost " + version());
+    app_.require_subcommand(1);
+    app_.set_help_all_flag("--help-all", "help of all commands");
+    app_.footer("kingpost help lists the 22 steps, the exit statuses and a smallest pipeline file.");
+    add_runs();
+    add_store();
+    add_data();
+    add_rest();
+  }
+
+  CLI::App& app() { return app_; }
+  Arguments arguments;
+  Command chosen = nullptr;
+
+ private:
+  CLI::App* add(CLI::App& parent, const std::string& name, const std::string& doc,
+                Command command) {
+    CLI::App* sub = parent.add_subcommand(name, doc);
+    sub->callback([this, command, name] {
+      chosen = command;
+      arguments.command = name;
+    });
+    return sub;
+  }
+
+  void with_file(CLI::App* sub) {
+    sub->add_option("FILE", arguments.file, "the pipeline file; default: the only one here");
+    with_changes(sub);
+  }
+
+  void with_changes(CLI::App* sub) {
+    sub->add_option("--profile", arguments.profile, "a profile of the file");
+    sub->add_option("--set", arguments.sets, "change a value: --set curate.split.seed=7");
+  }
+
+  void with_file_option(CLI::App* sub) {
+    sub->add_option("-f,--file", arguments.file, "the pipeline file; default: the only one here");
+    with_changes(sub);
+  }
+
+  void add_runs() {
+    auto* check = add(app_, "check", "look for every fault before anything runs", check_command);
+    with_file(check);
+    check->add_option("--to", arguments.range.to, "the last step to look at");
+    check->add_flag("-q,--quiet", arguments.quiet, "say nothing when all is well");
+    auto* run = add(app_, "run", "run the steps that are not sealed yet", run_command);
+    auto* plan = add(app_, "plan", "show what a run would do, and why", plan_command);
+    for (auto* sub : {run, plan}) {
+      with_file(sub);
+      sub->add_option("--from", arguments.range.from, "do this step and all behind it anew");
+      sub->add_option("--to", arguments.range.to, "the last step");
+      sub->add_option("--force", arguments.range.force, "do this step anew");
+      sub->add_flag("--json", arguments.json, "one JSON value or line per event");
+    }
+    run->add_flag("-q,--quiet", arguments.quiet, "warnings and errors only");
+    auto* why = add(app_, "why", "say which change makes a step run", why_command);
+    why->add_option("STEP", arguments.words, "one of the 22 steps")->required()->expected(1);
+    with_file_option(why);
+    auto* status = add(app_, "status", "the 22 steps, what they left and where", status_command);
+    with_file(status);
+    status->add_flag("--json", arguments.json, "as JSON");
+  }
+
+  void add_store() {
+    with_file(add(app_, "verify", "hash every object of the store", verify_command));
+    auto* gc = add(app_, "gc", "remove objects that no recent result needs", gc_command);
+    with_file(gc);
+    gc->add_flag("--dry-run", arguments.dry_run, "only say what would be removed");
+  }
+
+  void add_data() {
+    CLI::App* data = app_.add_subcommand("data", "look at the tables that the steps left");
+    data->require_subcommand(1);
+    auto* list = add(*data, "list", "all tables, step by step", data_list_command);
+    with_file(list);
+    auto* show = add(*data, "show", "schema and first rows of TABLE or TABLE@STEP",
+                     data_show_command);
+    show->add_option("TABLE", arguments.words, "e.g. flights, weather@clean")
+        ->required()
+        ->expected(1);
+    auto* diff = add(*data, "diff", "what differs between two tables", data_diff_command);
+    diff->add_option("TABLES", arguments.words, "A and B, e.g. weather@ingest weather@clean")
+        ->required()
+        ->expected(2);
+    auto* out = add(*data, "export", "write a table as .csv, .parquet or .ndjson",
+                    data_export_command);
+    out->add_option("TABLE", arguments.words, "TABLE and OUT")->required()->expected(2);
+    auto* report = add(*data, "report", "what a step found, as JSON", data_report_command);
+    report->add_option("STEP", arguments.words, "one of the 22 steps")->required()->expected(1);
+    for (auto* sub : {show, diff, out, report}) with_file_option(sub);
+    for (auto* sub : {show, diff}) {
+      sub->add_option("--rows", arguments.rows, "rows to print")->check(CLI::Range(0, 100'000));
+    }
+    for (auto* sub : {list, show}) sub->add_flag("--json", arguments.json, "as JSON");
+  }
+
+  void add_rest() {
+    auto* help = add(app_, "help", "the steps, or the keys of one section", help_command);
+    help->add_option("STEP", arguments.words, "one of the 22 steps, or file")->expected(0, 1);
+    add(app_, "schema", "the JSON Schema of the pipeline file", schema_command);
+    add(app_, "doctor", "what is installed, what is missing, how to mend it", doctor_command);
+  }
+
+  CLI::App app_{"Kingpost carries a team's data and models through the 22 steps from raw data to a "
+                "served, monitored model."};
+};
+
+}  // namespace
+
+int run_command_line(int count, char** words) {
+  Parser parser;
+  std::vector<std::string> line;
+  for (int i = 0; i < count; ++i) line.emplace_back(i == 0 ? "kingpost" : words[i]);
+  try {
+    parser.app().parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    const int status = parser.app().exit(error);
+    return status == 0 ? 0 : exit_status(Code::kInvalidInput);
+  }
+  parser.arguments.line = join(line, " ");
+  const Status status = parser.chosen(parser.arguments);
+  if (status) return 0;
+  print_error(render(status.error()));
+  return exit_status(status.error().code());
+}
+
+}  // namespace kingpost::cli

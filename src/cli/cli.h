@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: what was asked for, and one function per command. Commands print to standard
+// output; the error of a command is printed once, by `run_command_line`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "lifecycle/pipeline_file.h"
+#include "lifecycle/plan.h"
+
+namespace kingpost::cli {
+
+struct Arguments {
+  std::string command;
+  std::string file;
+  std::string profile;
+  std::vector<std::string> sets;
+  lifecycle::RunOptions range;
+  bool json = false;
+  bool quiet = false;
+  bool dry_run = false;
+  /// STEP, TABLE, A and B, OUT: what follows the command's own word.
+  std::vector<std::string> words;
+  int rows = 10;
+  /// The whole line, for the journal.
+  std::string line;
+};
+
+/// Parses, runs, prints; the process's exit status.
+int run_command_line(int count, char** words);
+
+Status check_command(const Arguments& arguments);
+Status run_command(const Arguments& arguments);
+Status plan_command(const Arguments& arguments);
+Status why_command(const Arguments& arguments);
+Status status_command(const Arguments& arguments);
+Status verify_command(const Arguments& arguments);
+Status gc_command(const Arguments& arguments);
+Status data_list_command(const Arguments& arguments);
+Status data_show_command(const Arguments& arguments);
+Status data_diff_command(const Arguments& arguments);
+Status data_export_command(const Arguments& arguments);
+Status data_report_command(const Arguments& arguments);
+Status help_command(const Arguments& arguments);
+Status schema_command(const Arguments& arguments);
+Status doctor_command(const Arguments& arguments);
+
+/// "0.1.0".
+std::string version();
+
+}  // namespace kingpost::cli

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What most commands begin with.
+#include "cli/load.h"
+
+#include "base/digest.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/output.h"
+
+namespace kingpost::cli {
+
+Error report_faults(Faults& faults, const std::string& file) {
+  faults.sort();
+  for (const Error& fault : faults.errors()) print_error(render(fault) + "\n");
+  return fail(Code::kInvalidInput, "file.faulty", "{} has {} fault{}; nothing was run", file,
+              faults.size(), faults.size() == 1 ? "" : "s");
+}
+
+Result<lifecycle::Pipeline> load(const Arguments& arguments) {
+  TRY(const std::string file, lifecycle::find_pipeline_file(arguments.file));
+  lifecycle::LoadOptions options{file, arguments.profile, arguments.sets, arguments.range.to};
+  Faults faults;
+  auto pipeline = lifecycle::load_pipeline(options, faults);
+  if (!pipeline) {
+    // A file that does not exist is one plain error, not a report.
+    if (faults.size() == 1 && faults.errors()[0].code() != Code::kInvalidInput) {
+      return Error(faults.errors()[0]);
+    }
+    return report_faults(faults, file);
+  }
+  return std::move(*pipeline);
+}
+
+Result<std::vector<StepManifest>> manifests(const lifecycle::Pipeline& pipeline,
+                                            lifecycle::Workspace& workspace) {
+  TRY(const auto plan, lifecycle::make_plan(pipeline, workspace, {}));
+  std::vector<StepManifest> out;
+  for (const lifecycle::PlanRow& row : plan) {
+    if (row.manifest) {
+      out.push_back({row.step, true, *row.manifest});
+      continue;
+    }
+    TRY(const auto last, workspace.journal->last(std::string(row.step->word), true));
+    if (!last || last->manifest.empty()) continue;
+    auto manifest = lifecycle::read_manifest(workspace.objects, last->manifest);
+    if (manifest) out.push_back({row.step, false, std::move(manifest).value()});
+  }
+  return out;
+}
+
+Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
+                         lifecycle::Workspace& workspace, const std::string& name) {
+  (void)arguments;
+  const std::size_t at = name.rfind('@');
+  const std::string table = name.substr(0, at);
+  const std::string step = at == std::string::npos ? "" : name.substr(at + 1);
+  if (!step.empty() && lifecycle::find_row(step) == nullptr) {
+    return fail(Code::kInvalidInput, "data.unknown_step", "\"{}\" is not a step", shown(step))
+        .hint(did_you_mean(step, lifecycle::words()));
+  }
+  TRY(const auto all, manifests(pipeline, workspace));
+  std::vector<std::string> names;
+  std::optional<Found> found;
+  for (const StepManifest& each : all) {
+    for (const auto* dataset : {&each.manifest.output, &each.manifest.beside}) {
+      for (const records::Table& candidate : dataset->tables) {
+        const bool same = candidate.name == table || candidate.digest == table ||
+                          (table.size() >= 8 && starts_with(candidate.digest, table));
+        if (!step.empty() && each.step->word != step) continue;
+        names.push_back(candidate.name);
+        if (same) found = Found{candidate, std::string(each.step->word)};
+      }
+    }
+  }
+  if (found) return std::move(*found);
+  if (names.empty()) {
+    return fail(Code::kPrecondition, "data.nothing_sealed", "nothing is sealed yet{}",
+                step.empty() ? "" : format(" by {}", step))
+        .hint("run the pipeline first: kingpost run");
+  }
+  return fail(Code::kNotFound, "data.unknown_table", "there is no table \"{}\"", shown(name))
+      .hint(did_you_mean(table, names, "kingpost data list shows them"));
+}
+
+Result<std::unique_ptr<sql::Session>> open_session(const lifecycle::Pipeline& pipeline) {
+  TRY_STATUS(make_folders(pipeline.settings.engine.temp_folder));
+  return sql::Session::open(pipeline.settings.engine);
+}
+
+}  // namespace kingpost::cli

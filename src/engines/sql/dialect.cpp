@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words of SQL that differ between engines, in one place.
+#include "engines/sql/dialect.h"
+
+#include "base/format.h"
+#include "base/text.h"
+
+namespace kingpost::sql {
+
+std::string identifier(std::string_view name) {
+  return "\"" + replace_all(std::string(name), "\"", "\"\"") + "\"";
+}
+
+std::string identifiers(const std::vector<std::string>& names) {
+  std::vector<std::string> out;
+  for (const std::string& name : names) out.push_back(identifier(name));
+  return join(out, ", ");
+}
+
+std::string literal(std::string_view text) {
+  return "'" + replace_all(std::string(text), "'", "''") + "'";
+}
+
+std::string literals(const std::vector<std::string>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) out.push_back(literal(text));
+  return join(out, ", ");
+}
+
+std::string read_csv(const CsvReader& reader) {
+  std::vector<std::string> columns;
+  for (const std::string& name : reader.columns) {
+    columns.push_back(format("{}: 'VARCHAR'", literal(name)));
+  }
+  const std::string rejects =
+      reader.rejects.empty()
+          ? std::string("ignore_errors=true")
+          : format("store_rejects=true, rejects_limit=0, rejects_table={}, rejects_scan={}",
+                   literal(reader.rejects + "_errors"), literal(reader.rejects + "_scans"));
+  return format(
+      "read_csv([{}], columns={{{}}}, auto_detect=false, header=true, delim={}, quote={}, "
+      "escape={}, nullstr=[{}], allow_quoted_nulls=false, null_padding=false, strict_mode=true, {})",
+      literals(reader.paths), join(columns, ", "), literal(std::string(1, reader.delimiter)),
+      literal(std::string(1, reader.quote)), literal(std::string(1, reader.quote)),
+      literals(reader.nulls), rejects);
+}
+
+std::string read_lines(const std::vector<std::string>& paths) {
+  return format(
+      "read_csv([{}], columns={{'line': 'VARCHAR'}}, auto_detect=false, header=false, "
+      "delim='\x01', quote='', escape='', strict_mode=false, max_line_size=33554432)",
+      literals(paths));
+}
+
+std::string parquet(const std::string& path, bool numbered) {
+  return format("read_parquet({}{})", literal(path), numbered ? ", file_row_number=true" : "");
+}
+
+std::string write_parquet(const std::string& query, const std::string& path) {
+  return format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION snappy)", query, literal(path));
+}
+
+}  // namespace kingpost::sql

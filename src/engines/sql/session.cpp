@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ADBC session over DuckDB.
+#include "engines/sql/session.h"
+
+#include <arrow-adbc/adbc.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "engines/sql/arrow_rows.h"
+#include "engines/sql/dialect.h"
+
+namespace kingpost::sql {
+namespace {
+
+// Owns the C structs whose release callbacks tell whether they are filled.
+struct Fault {
+  AdbcError error = ADBC_ERROR_INIT;
+  Fault() = default;
+  Fault(const Fault&) = delete;
+  Fault& operator=(const Fault&) = delete;
+  ~Fault() {
+    if (error.release != nullptr) error.release(&error);
+  }
+  std::string text() const {
+    return error.message != nullptr ? std::string(error.message) : std::string("no message");
+  }
+};
+
+struct Stream {
+  ArrowArrayStream stream{};
+  Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    if (stream.release != nullptr) stream.release(&stream);
+  }
+};
+
+struct SchemaHolder {
+  ArrowSchema schema{};
+  SchemaHolder() = default;
+  SchemaHolder(const SchemaHolder&) = delete;
+  SchemaHolder& operator=(const SchemaHolder&) = delete;
+  ~SchemaHolder() {
+    if (schema.release != nullptr) schema.release(&schema);
+  }
+};
+
+struct ArrayHolder {
+  ArrowArray array{};
+  ArrayHolder() = default;
+  ArrayHolder(const ArrayHolder&) = delete;
+  ArrayHolder& operator=(const ArrayHolder&) = delete;
+  ~ArrayHolder() {
+    if (array.release != nullptr) array.release(&array);
+  }
+};
+
+struct StatementHolder {
+  AdbcStatement statement{};
+  StatementHolder() = default;
+  StatementHolder(const StatementHolder&) = delete;
+  StatementHolder& operator=(const StatementHolder&) = delete;
+  ~StatementHolder() {
+    Fault fault;
+    if (statement.private_data != nullptr) AdbcStatementRelease(&statement, &fault.error);
+  }
+};
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+// The message and the position of a fault, out of DuckDB's JSON form when it came as such.
+struct EngineMessage {
+  std::string text;
+  int position = 0;
+};
+
+EngineMessage read_message(const std::string& raw) {
+  const std::size_t open = raw.find('{');
+  if (open == std::string::npos) return {raw, 0};
+  const auto json = parse_json(std::string_view(raw).substr(open));
+  if (!json || !json->has("exception_message")) return {raw, 0};
+  const auto position = parse_integer((*json)["position"].text()).value_or(0);
+  return {(*json)["exception_message"].text(), static_cast<int>(position)};
+}
+
+/// The place's column is the position in the statement, where the engine told one.
+Error engine_error(const std::string& raw) {
+  if (contains(raw, "INTERRUPT") || contains(raw, "Interrupted!")) {
+    return fail(Code::kCancelled, "run.cancelled", "stopped");
+  }
+  const EngineMessage message = read_message(raw);
+  if (contains(raw, "No space left on device") || contains(raw, "max_temp_directory_size")) {
+    return fail(Code::kExhausted, "disk.full", "the disk is full: {}", shown(message.text, 300))
+        .hint("free some space on that file system, then run the command again");
+  }
+  if (contains(raw, "Out of Memory") || contains(raw, "OUT_OF_MEMORY")) {
+    return fail(Code::kExhausted, "engine.out_of_memory", "{}", shown(message.text, 300))
+        .hint("raise engine.memory in the pipeline file, or lower engine.threads");
+  }
+  Place place;
+  place.column = message.position;
+  return fail(Code::kInvalidInput, "engine.query_failed", "{}", message.text).at(place);
+}
+
+class AdbcSession final : public Session {
+ public:
+  AdbcSession() = default;
+  ~AdbcSession() override {
+    Fault fault;
+    if (connected_) AdbcConnectionRelease(&connection_, &fault.error);
+    if (opened_) AdbcDatabaseRelease(&database_, &fault.error);
+  }
+  AdbcSession(const AdbcSession&) = delete;
+  AdbcSession& operator=(const AdbcSession&) = delete;
+
+  Status connect(const std::string& driver) {
+    Fault fault;
+    const auto option = [&](const char* key, const char* value) {
+      return AdbcDatabaseSetOption(&database_, key, value, &fault.error) == ADBC_STATUS_OK;
+    };
+    bool fine = AdbcDatabaseNew(&database_, &fault.error) == ADBC_STATUS_OK;
+    opened_ = fine;
+    fine = fine && option("driver", driver.c_str()) && option("entrypoint", "duckdb_adbc_init") &&
+           option("path", ":memory:") &&
+           AdbcDatabaseInit(&database_, &fault.error) == ADBC_STATUS_OK &&
+           AdbcConnectionNew(&connection_, &fault.error) == ADBC_STATUS_OK;
+    connected_ = fine;
+    fine = fine && AdbcConnectionInit(&connection_, &database_, &fault.error) == ADBC_STATUS_OK;
+    if (fine) return {};
+    return fail(Code::kUnavailable, "engine.unavailable", "could not open the SQL engine \"{}\": {}",
+                driver, shown(fault.text(), 300))
+        .hint("run `kingpost doctor`");
+  }
+
+  Status run(const std::string& statement) override {
+    Stream stream;
+    TRY_STATUS(execute(statement, stream));
+    return drain(stream, nullptr);
+  }
+
+  Result<Rows> query(const std::string& statement) override {
+    Stream stream;
+    TRY_STATUS(execute(statement, stream));
+    Rows rows;
+    TRY_STATUS(drain(stream, &rows));
+    return rows;
+  }
+
+  void cancel() override {
+    Fault fault;
+    AdbcConnectionCancel(&connection_, &fault.error);
+  }
+
+ private:
+  Status execute(const std::string& text, Stream& stream) {
+    StatementHolder holder;
+    Fault fault;
+    std::int64_t affected = -1;
+    if (AdbcStatementNew(&connection_, &holder.statement, &fault.error) != ADBC_STATUS_OK ||
+        AdbcStatementSetSqlQuery(&holder.statement, text.c_str(), &fault.error) != ADBC_STATUS_OK ||
+        AdbcStatementExecuteQuery(&holder.statement, &stream.stream, &affected, &fault.error) !=
+            ADBC_STATUS_OK) {
+      return engine_error(fault.text());
+    }
+    return {};
+  }
+
+  static Status drain(Stream& holder, Rows* rows) {
+    ArrowArrayStream& stream = holder.stream;
+    if (stream.release == nullptr) return {};
+    const auto last_error = [&] {
+      const char* why = stream.get_last_error(&stream);
+      return engine_error(why != nullptr ? why : "the engine broke off without a message");
+    };
+    SchemaHolder schema;
+    if (rows != nullptr) {
+      if (stream.get_schema(&stream, &schema.schema) != 0) return last_error();
+      for (std::int64_t c = 0; c < schema.schema.n_children; ++c) {
+        rows->columns.emplace_back(schema.schema.children[c]->name);
+      }
+    }
+    while (true) {
+      ArrayHolder batch;
+      if (stream.get_next(&stream, &batch.array) != 0) return last_error();
+      if (batch.array.release == nullptr) return {};
+      if (rows != nullptr) TRY_STATUS(append_rows(schema.schema, batch.array, *rows));
+    }
+  }
+
+  AdbcDatabase database_{};
+  AdbcConnection connection_{};
+  bool opened_ = false;
+  bool connected_ = false;
+};
+
+// With a single thread the engine writes Parquet through another operator, which cuts row groups
+// elsewhere; from two threads on, the bytes are the same for any number of them.
+constexpr int kLeastThreads = 2;
+
+Status configure(Session& session, const EngineConfig& config) {
+  std::string settings =
+      "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false; "
+      "SET allow_community_extensions=false; SET preserve_insertion_order=true; "
+      "SET enable_progress_bar=false; SET errors_as_json=true; SET TimeZone='UTC'; ";
+  if (!config.memory.empty()) settings += format("SET memory_limit={}; ", literal(config.memory));
+  if (config.threads > 0) {
+    settings += format("SET threads={}; ", std::max(config.threads, kLeastThreads));
+  }
+  settings += format("SET temp_directory={}; ", literal(config.temp_folder));
+  for (const std::string& each : split(settings, ';')) {
+    const std::string statement(trim(each));
+    if (!statement.empty()) TRY_STATUS(session.run(statement));
+  }
+  if (config.threads > 0) return {};
+  TRY(const auto rows, session.query("SELECT current_setting('threads') AS threads"));
+  if (rows.integer(0, "threads") >= kLeastThreads) return {};
+  return session.run(format("SET threads={}", kLeastThreads));
+}
+
+}  // namespace
+
+const Json& Rows::at(std::size_t row, std::string_view column) const {
+  static const Json null;
+  for (std::size_t c = 0; c < columns.size(); ++c) {
+    if (columns[c] == column) return rows[row][c];
+  }
+  return null;
+}
+
+std::int64_t Rows::integer(std::size_t row, std::string_view column) const {
+  return at(row, column).integer();
+}
+
+const std::string& Rows::text(std::size_t row, std::string_view column) const {
+  return at(row, column).text();
+}
+
+std::string driver_path() {
+  std::vector<std::string> folders;
+  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
+  folders.push_back(program_folder() + "/lib");
+  folders.push_back(resolve_path(program_folder(), "../lib"));
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/libduckdb.so";
+    if (exists(path)) return path;
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Session>> Session::open(const EngineConfig& config) {
+  const std::string driver = driver_path();
+  if (driver.empty()) {
+    return fail(Code::kUnavailable, "engine.driver_missing", "libduckdb.so was not found")
+        .hint("keep the folder `lib` beside the program, or name its folder in KINGPOST_DRIVERS");
+  }
+  auto session = std::make_unique<AdbcSession>();
+  TRY_STATUS(session->connect(driver));
+  TRY_STATUS(configure(*session, config));
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+}  // namespace kingpost::sql

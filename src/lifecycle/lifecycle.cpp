@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The 22 rows.
+#include "lifecycle/lifecycle.h"
+
+#include <algorithm>
+
+#include "steps/01_ingest/ingest.h"
+#include "steps/02_validate_data/validate_data.h"
+#include "steps/03_clean/clean.h"
+#include "steps/04_standardise/standardise.h"
+#include "steps/05_curate/curate.h"
+#include "steps/06_extract_features/extract_features.h"
+
+namespace kingpost::lifecycle {
+
+using namespace steps;  // NOLINT(google-build-using-namespace): the rows read as a table
+
+const std::vector<StepRow>& rows() {
+  constexpr Start kCommand = Start::kByCommand;
+  constexpr Start kRun = Start::kByRun;
+  static const std::vector<StepRow> table = {
+      {1, "ingest", "files, databases, object stores", "immutable typed snapshots", kRun,
+       ingest::kVersion, ingest::spec, ingest::check, ingest::run, ingest::key_parts},
+      {2, "validate_data", "snapshots", "verdicts, profile, quarantined rows", kRun,
+       validate_data::kVersion, validate_data::spec, validate_data::check, validate_data::run,
+       validate_data::key_parts},
+      {3, "clean", "valid rows", "repaired rows, a count per rule", kRun, clean::kVersion,
+       clean::spec, clean::check, clean::run},
+      {4, "standardise", "clean rows", "one schema: types, names, units, zones", kRun,
+       standardise::kVersion, standardise::spec, standardise::check, standardise::run},
+      {5, "curate", "tables", "one training set of curated rows", kRun, curate::kVersion,
+       curate::spec, curate::check, curate::run},
+      {6, "extract_features", "training set", "featurizer graph and matrices", kRun, 0,
+       extract_features::spec, extract_features::check},
+      {7, "select_features", "matrices", "kept features, reasons for the others"},
+      {8, "candidates", "task, data shape, file", "model families with search spaces"},
+      {9, "code", "user code, templates", "trainers and metrics of the team"},
+      {10, "train", "candidates, matrices", "trials: models, metrics, logs"},
+      {11, "validate_models", "trials", "a verdict per model"},
+      {12, "evaluate", "valid models", "metrics, slices, curves, model card"},
+      {13, "revisit", "evaluations", "a second round, a decision log"},
+      {14, "select_best", "all rounds", "one winner, against the champion"},
+      {15, "package", "winner", "one bundle: graph, signature, card"},
+      {16, "register", "bundle", "model version, aliases, lineage"},
+      {17, "containerize", "version", "an OCI image"},
+      {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
+      {19, "serve", "service", "Open Inference Protocol v2", kCommand},
+      {20, "infer", "rows", "predictions: online and batch", kCommand},
+      {21, "monitor", "request log, late labels", "drift, performance, alerts", kCommand},
+      {22, "retrain_or_retire", "findings, schedule, policy", "a new round, or retirement",
+       kCommand},
+  };
+  return table;
+}
+
+const StepRow* find_row(std::string_view word) {
+  const auto& all = rows();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const StepRow& row) { return row.word == word; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> words() {
+  std::vector<std::string> out;
+  for (const StepRow& row : rows()) out.emplace_back(row.word);
+  return out;
+}
+
+const StepRow& last_built() {
+  const StepRow* last = &rows().front();
+  for (const StepRow& row : rows()) {
+    if (row.built()) last = &row;
+  }
+  return *last;
+}
+
+}  // namespace kingpost::lifecycle

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Planning is the runner's walk without the work.
+#include "lifecycle/plan.h"
+
+#include "base/text.h"
+
+namespace kingpost::lifecycle {
+namespace {
+
+Status known_step(const std::string& word, std::string_view option) {
+  if (word.empty()) return {};
+  const StepRow* row = find_row(word);
+  if (row == nullptr) {
+    return fail(Code::kInvalidInput, "run.unknown_step", "{} \"{}\" is not a step", option,
+                shown(word))
+        .hint(did_you_mean(word, words(), format("steps: {}", listed(words(), 22))));
+  }
+  if (row->start == Start::kByCommand) {
+    return fail(Code::kInvalidInput, "run.step_by_command",
+                "step {} \"{}\" has a command of its own; `run` ends with step 17", row->number,
+                row->word);
+  }
+  if (!row->built()) {
+    return fail(Code::kNotBuilt, "run.step_not_built", "step {} \"{}\" is not built yet",
+                row->number, row->word)
+        .hint(format("the last step that is built is \"{}\"", last_built().word));
+  }
+  return {};
+}
+
+Result<std::optional<std::int64_t>> last_rows(Workspace& workspace, const StepRow& row) {
+  TRY(const auto last, workspace.journal->last(std::string(row.word), false));
+  if (!last) return std::optional<std::int64_t>();
+  const auto manifest = read_manifest(workspace.objects, last->manifest);
+  if (!manifest) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(manifest->output.rows());
+}
+
+// Walks the rows in order, carrying the tables that the last sealed step gave.
+class Planner {
+ public:
+  Planner(const Pipeline& pipeline, Workspace& workspace, const RunOptions& options)
+      : pipeline_(pipeline), workspace_(workspace), options_(options) {
+    last_ = options.to.empty() ? last_built().number : find_row(options.to)->number;
+    from_ = options.from.empty() ? rows().back().number + 1 : find_row(options.from)->number;
+  }
+
+  Result<PlanRow> next(const StepRow& row) {
+    PlanRow plan;
+    plan.step = &row;
+    if (row.start == Start::kByCommand) {
+      plan.state = PlanState::kByCommand;
+      plan.reason = row.built() ? "" : "not built yet";
+    } else if (!row.built()) {
+      plan.state = PlanState::kNotBuilt;
+    } else if (row.number <= last_) {
+      TRY_STATUS(asked(row, plan));
+    }
+    return plan;
+  }
+
+ private:
+  Status asked(const StepRow& row, PlanRow& plan) {
+    TRY(plan.rows_expected, last_rows(workspace_, row));
+    if (!open_step_.empty()) {
+      plan.state = PlanState::kAfter;
+      plan.reason = format("if {} gives other rows than before", open_step_);
+      return {};
+    }
+    TRY(plan.key, step_key(row, pipeline_, input_, *workspace_.journal));
+    TRY(Sealed sealed, find_sealed(workspace_, row, plan.key));
+    const bool forced = row.word == options_.force || row.number >= from_;
+    if (sealed.manifest && !forced) {
+      plan.state = PlanState::kSealed;
+      input_ = sealed.manifest->output;
+      plan.manifest = std::move(sealed.manifest);
+      return {};
+    }
+    plan.state = PlanState::kRun;
+    open_step_ = row.word;
+    if (forced) {
+      plan.reason = "asked for";
+    } else if (!sealed.reason.empty()) {
+      plan.reason = sealed.reason;
+    } else {
+      TRY(const auto changes, why_stale(workspace_, row, plan.key));
+      plan.reason = changes.front();
+    }
+    return {};
+  }
+
+  const Pipeline& pipeline_;
+  Workspace& workspace_;
+  const RunOptions& options_;
+  records::Dataset input_;
+  std::string_view open_step_;
+  int last_ = 0;
+  int from_ = 0;
+};
+
+}  // namespace
+
+std::string_view plan_word(PlanState state) {
+  switch (state) {
+    case PlanState::kSealed: return "sealed";
+    case PlanState::kRun: return "run";
+    case PlanState::kAfter: return "run?";
+    case PlanState::kNotBuilt: return "not built";
+    case PlanState::kByCommand: return "by command";
+    case PlanState::kNotAsked: return "-";
+  }
+  return "";
+}
+
+Status check_options(const RunOptions& options) {
+  TRY_STATUS(known_step(options.from, "--from"));
+  TRY_STATUS(known_step(options.to, "--to"));
+  TRY_STATUS(known_step(options.force, "--force"));
+  if (!options.from.empty() && !options.to.empty() &&
+      find_row(options.from)->number > find_row(options.to)->number) {
+    return fail(Code::kInvalidInput, "run.empty_range", "--from {} comes after --to {}",
+                options.from, options.to);
+  }
+  return {};
+}
+
+Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& workspace,
+                                       const RunOptions& options) {
+  TRY_STATUS(check_options(options));
+  Planner planner(pipeline, workspace, options);
+  std::vector<PlanRow> out;
+  for (const StepRow& row : rows()) {
+    TRY(PlanRow plan, planner.next(row));
+    out.push_back(std::move(plan));
+  }
+  return out;
+}
+
+void check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults) {
+  records::Catalog catalog;
+  for (const StepRow& row : rows()) {
+    if (row.check == nullptr) continue;
+    steps::CheckContext context{pipeline.section(row.word), pipeline.root, pipeline.settings,
+                                session,                    catalog,       faults};
+    row.check(context);
+    if (context.stop) return;
+  }
+}
+
+}  // namespace kingpost::lifecycle

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run would do, without doing it: one row per step.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lifecycle/workspace.h"
+
+namespace kingpost::lifecycle {
+
+struct RunOptions {
+  /// Steps before it must be sealed already; it and those after it are done anew.
+  std::string from;
+  /// The last step; empty: the last that is built.
+  std::string to;
+  /// This step is done anew whatever is sealed.
+  std::string force;
+};
+
+enum class PlanState {
+  kSealed,     // nothing to do
+  kRun,        // will run
+  kAfter,      // depends on what an earlier step will give
+  kNotBuilt,
+  kByCommand,
+  kNotAsked,   // behind --to
+};
+std::string_view plan_word(PlanState state);
+
+struct PlanRow {
+  const StepRow* step = nullptr;
+  PlanState state = PlanState::kNotAsked;
+  std::string reason;
+  StepKey key;
+  std::optional<Manifest> manifest;
+  /// Rows of the last sealed result, whatever its key.
+  std::optional<std::int64_t> rows_expected;
+};
+
+/// Fails with `run.unknown_step` for a word that is no step, `run.step_not_built` for one that
+/// cannot run, and as the steps' key parts do (a source that is missing).
+Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& workspace,
+                                       const RunOptions& options);
+
+/// Checks the words of the options.
+Status check_options(const RunOptions& options);
+
+/// Everything that can be known before a step runs: each step's own check, in order, over the
+/// tables as they would be. Every fault is added.
+void check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults);
+
+}  // namespace kingpost::lifecycle

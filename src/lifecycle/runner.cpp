@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// The run: lock, plan as we go, check once, execute, seal, commit.
+#include "lifecycle/runner.h"
+
+#include <set>
+
+#include "base/digest.h"
+#include "base/failpoint.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "lifecycle/cancellation.h"
+#include "store/lock.h"
+
+namespace kingpost::lifecycle {
+namespace {
+
+class Runner {
+ public:
+  Runner(const Pipeline& pipeline, Workspace workspace, const RunOptions& options,
+         Observer& observer, Faults& faults)
+      : pipeline_(pipeline),
+        workspace_(std::move(workspace)),
+        options_(options),
+        observer_(observer),
+        faults_(faults) {}
+  ~Runner() { Cancellation::watch(nullptr); }
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  Result<RunSummary> run(const std::string& command) {
+    const double start = monotonic_seconds();
+    workspace_.objects.clear_temporary();
+    auto done = walk(command);
+    if (run_ != 0) {
+      const std::string state =
+          done ? "done" : (done.error().code() == Code::kCancelled ? "cancelled" : "failed");
+      if (auto ended = workspace_.journal->end_run(run_, state); !ended && done) return ended.error();
+    }
+    if (!done) return std::move(done).error();
+    summary_.seconds = monotonic_seconds() - start;
+    return std::move(summary_);
+  }
+
+ private:
+  Status walk(const std::string& command) {
+    const int last = options_.to.empty() ? last_built().number : find_row(options_.to)->number;
+    const int from = options_.from.empty() ? 0 : find_row(options_.from)->number;
+    std::size_t restarts = 0;
+    for (std::size_t i = 0; i < rows().size(); ++i) {
+      const StepRow& row = rows()[i];
+      if (!row.built() || row.start == Start::kByCommand || row.number > last) continue;
+      if (Cancellation::requested()) return fail(Code::kCancelled, "run.cancelled", "stopped");
+      TRY(const StepKey key, step_key(row, pipeline_, input_, *workspace_.journal));
+      if (row.number == 1) TRY_STATUS(check_once(key, command));
+      TRY(Sealed sealed, find_sealed(workspace_, row, key));
+      if (!sealed.reason.empty()) warn(row, sealed.reason + "; it is made anew");
+      const bool forced = (row.word == options_.force || (from > 0 && row.number >= from)) &&
+                          redone_.insert(row.word).second;
+      if (sealed.manifest && !forced) {
+        reuse(row, std::move(*sealed.manifest));
+        continue;
+      }
+      if (row.number < from) {
+        return fail(Code::kPrecondition, "run.not_sealed",
+                    "--from {} wants step {} \"{}\" to be sealed, and it is not", options_.from,
+                    row.number, row.word)
+            .hint("run without --from");
+      }
+      TRY(const bool damaged, set_damaged_inputs_aside(row));
+      if (damaged) {
+        if (++restarts > rows().size()) {
+          return fail(Code::kCorrupt, "store.object_damaged", "objects keep being damaged")
+              .hint("check the disk");
+        }
+        restart();
+        i = static_cast<std::size_t>(-1);
+        continue;
+      }
+      TRY_STATUS(execute(row, key, forced, command));
+    }
+    return {};
+  }
+
+  void restart() {
+    input_ = {};
+    summary_.steps.clear();
+  }
+
+  // The whole file is looked at once per content: file, sources and versions of the steps.
+  Status check_once(const StepKey& first, const std::string& command) {
+    std::string content = pipeline_.root.json().canonical() + first.key;
+    for (const StepRow& row : rows()) content += format(" {}", row.version);
+    const std::string key = sha256_of(content);
+    TRY(const bool passed, workspace_.journal->check_passed(key));
+    if (passed) return {};
+    TRY_STATUS(open_session());
+    TRY_STATUS(begin_run(command));
+    check_pipeline(pipeline_, *session_, faults_);
+    if (Cancellation::requested()) return fail(Code::kCancelled, "run.cancelled", "stopped");
+    if (faults_.empty()) return workspace_.journal->note_check(key);
+    return fail(Code::kInvalidInput, "file.faulty", "the pipeline file has {} fault{}",
+                faults_.size(), faults_.size() == 1 ? "" : "s");
+  }
+
+  Status begin_run(const std::string& command) {
+    if (run_ != 0) return {};
+    TRY(run_, workspace_.journal->begin_run(command, name_of(pipeline_.path)));
+    return {};
+  }
+
+  Status open_session() {
+    if (session_ != nullptr) return {};
+    TRY_STATUS(make_folders(pipeline_.settings.engine.temp_folder));
+    TRY(session_, sql::Session::open(pipeline_.settings.engine));
+    Cancellation::watch(session_.get());
+    return {};
+  }
+
+  void warn(const StepRow& row, const std::string& text) {
+    observer_.on({EventKind::kWarning, &row, text, 0});
+  }
+
+  void reuse(const StepRow& row, Manifest manifest) {
+    observer_.on({EventKind::kSealed, &row, counts_text(manifest.counts), 0});
+    input_ = manifest.output;
+    summary_.steps.push_back({&row, true, 0, std::move(manifest)});
+  }
+
+  // Before a step computes on them, its inputs are hashed once per run: a damaged one is moved out,
+  // so that the step that made it makes it anew.
+  Result<bool> set_damaged_inputs_aside(const StepRow& row) {
+    bool damaged = false;
+    for (const records::Table& table : input_.tables) {
+      if (!trusted_.insert(table.digest).second) continue;
+      if (workspace_.objects.verify(table.digest)) continue;
+      trusted_.erase(table.digest);
+      damaged = true;
+      warn(row, format("table \"{}\" is damaged in the store; it is made anew", table.name));
+      if (workspace_.objects.size_of(table.digest) >= 0) {
+        TRY_STATUS(workspace_.objects.set_aside(table.digest));
+      }
+    }
+    return damaged;
+  }
+
+  Status execute(const StepRow& row, const StepKey& key, bool forced, const std::string& command) {
+    TRY_STATUS(open_session());
+    TRY_STATUS(begin_run(command));
+    TRY(const auto changes, why_stale(workspace_, row, key));
+    const std::string reason = forced ? std::string("asked for") : changes.front();
+    observer_.on({EventKind::kStarted, &row, reason, 0});
+    store::Execution execution;
+    execution.run = run_;
+    execution.step = row.word;
+    execution.key = key.key;
+    execution.parts = key.parts.canonical();
+    TRY(const std::int64_t id, workspace_.journal->begin(execution));
+    failpoint(format("{}_begun", row.word));
+    const double start = monotonic_seconds();
+    auto outcome = work(row);
+    if (outcome && outcome->verdict) {
+      TRY_STATUS(seal(row, id, *outcome, "failed", monotonic_seconds() - start));
+      return failed(row, Error(*outcome->verdict));
+    }
+    if (!outcome) {
+      const Error& error = outcome.error();
+      const std::string state = error.code() == Code::kCancelled ? "cancelled" : "failed";
+      // The first error is the one to report, whether or not it can be noted.
+      (void)workspace_.journal->finish(id, state, "", error.what()).has_value();
+      return failed(row, std::move(outcome).error());
+    }
+    return seal(row, id, *outcome, "sealed", monotonic_seconds() - start);
+  }
+
+  Error failed(const StepRow& row, Error error) {
+    observer_.on({EventKind::kFailed, &row, error.what(), 0});
+    return std::move(error).within(format("step {} \"{}\"", row.number, row.word));
+  }
+
+  Result<steps::Outcome> work(const StepRow& row) {
+    TRY(const auto last, workspace_.journal->last(std::string(row.word), false));
+    records::Dataset previous;
+    if (last) {
+      if (auto manifest = read_manifest(workspace_.objects, last->manifest)) {
+        previous = std::move(manifest->output);
+      }
+    }
+    steps::RunContext context{pipeline_.section(row.word), pipeline_.root, pipeline_.settings,
+                              input_,                      *session_,      workspace_.objects,
+                              last ? &previous : nullptr};
+    return row.run(context);
+  }
+
+  Status seal(const StepRow& row, std::int64_t id, const steps::Outcome& outcome,
+              const std::string& state, double seconds) {
+    failpoint(format("{}_worked", row.word));
+    Manifest manifest = manifest_of(row.word, outcome);
+    TRY(const store::Sealed sealed, workspace_.objects.seal_text(to_text(manifest)));
+    failpoint(format("{}_sealed", row.word));
+    const std::string error = outcome.verdict ? outcome.verdict->what() : std::string();
+    TRY_STATUS(workspace_.journal->finish(id, state, sealed.digest, error));
+    failpoint(format("{}_committed", row.word));
+    for (const std::string& warning : outcome.warnings) warn(row, warning);
+    if (state != "sealed") return {};
+    observer_.on({EventKind::kDone, &row, counts_text(outcome.counts), seconds});
+    for (const records::Table& table : outcome.output.tables) trusted_.insert(table.digest);
+    input_ = outcome.output;
+    summary_.steps.push_back({&row, false, seconds, std::move(manifest)});
+    return {};
+  }
+
+  const Pipeline& pipeline_;
+  Workspace workspace_;
+  const RunOptions& options_;
+  Observer& observer_;
+  Faults& faults_;
+  std::unique_ptr<sql::Session> session_;
+  records::Dataset input_;
+  std::set<std::string> trusted_;
+  std::set<std::string_view> redone_;
+  std::int64_t run_ = 0;
+  RunSummary summary_;
+};
+
+}  // namespace
+
+Result<RunSummary> run_pipeline(const Pipeline& pipeline, const RunOptions& options,
+                                const std::string& command, Observer& observer, Faults& faults) {
+  TRY_STATUS(check_options(options));
+  TRY_STATUS(make_folders(pipeline.store_folder));
+  TRY(const store::Lock lock, store::Lock::acquire(pipeline.store_folder, command));
+  TRY(Workspace workspace, Workspace::open(pipeline));
+  Runner runner(pipeline, std::move(workspace), options, observer, faults);
+  return runner.run(command);
+}
+
+}  // namespace kingpost::lifecycle

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text to typed values without loss.
+#include "steps/01_ingest/convert.h"
+
+#include "base/format.h"
+#include "base/text.h"
+#include "engines/sql/types.h"
+
+namespace kingpost::steps::ingest {
+namespace {
+
+constexpr std::string_view kDate = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+constexpr std::string_view kClock = "[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?";
+constexpr std::string_view kZone = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)";
+
+std::string matches(const std::string& text, const std::string& pattern) {
+  return format("regexp_full_match({}, '{}')", text, pattern);
+}
+
+std::string large_integer(const std::string& text) {
+  return format("coalesce({} AND abs(TRY_CAST({} AS HUGEINT)) > 9007199254740992, false)",
+                matches(text, "[+-]?[0-9]+"), text);
+}
+
+std::string guarded(const std::string& condition, const std::string& text, std::string_view type) {
+  return format("CASE WHEN {} THEN TRY_CAST({} AS {}) END", condition, text, type);
+}
+
+}  // namespace
+
+std::string conversion(std::string_view type, const std::string& text) {
+  const std::string engine = sql::engine_type(type);
+  if (type == "string") return text;
+  if (starts_with(type, "int")) {
+    // The engine would round 1.5 to 2: a value counts only when it is the same number as a double.
+    return format("CASE WHEN TRY_CAST({0} AS {1}) = TRY_CAST({0} AS DOUBLE) THEN "
+                  "TRY_CAST({0} AS {1}) END",
+                  text, engine);
+  }
+  if (type == "date") return guarded(matches(text, std::string(kDate)), text, engine);
+  if (type == "timestamp") {
+    return guarded(matches(text, format("{}({})?", kDate, kClock)), text, engine);
+  }
+  if (type == "timestamp_utc") {
+    return guarded(matches(text, format("{}({}{}?)?", kDate, kClock, kZone)), text, engine);
+  }
+  return format("TRY_CAST({} AS {})", text, engine);
+}
+
+std::string_view widened(std::string_view type, const Misfit& misfit) {
+  const bool exact = misfit.not_fractions == 0 && misfit.large_integers == 0;
+  return type == "int64" && exact ? "float64" : "string";
+}
+
+std::string misfit_counts(const std::string& text, const std::string& faulty,
+                          const std::string& prefix) {
+  return format(
+      "count_if({1}) AS {2}_m, count_if({1} AND (TRY_CAST({0} AS DOUBLE) IS NULL OR {3} OR "
+      "regexp_matches({0}, '^[+-]?0[0-9]'))) AS {2}_s, count_if({4}) AS {2}_l",
+      text, faulty, prefix, matches(text, "[+-]?[0-9]+"), large_integer(text));
+}
+
+std::string inference(const std::string& text, const std::string& prefix) {
+  const std::string integer = matches(text, "[+-]?(0|[1-9][0-9]*)");
+  const std::string number = format("TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT "
+                                    "regexp_matches({0}, '^[+-]?0[0-9]') AND NOT {1}",
+                                    text, large_integer(text));
+  return format(
+      "count({0}) AS {1}_n, count_if({2} AND TRY_CAST({0} AS BIGINT) IS NOT NULL) AS {1}_i, "
+      "count_if({3}) AS {1}_f, count_if(lower({0}) IN ('true', 'false')) AS {1}_b, "
+      "count_if({4} IS NOT NULL) AS {1}_d, count_if({5} IS NOT NULL) AS {1}_t, "
+      "count_if({6}) AS {1}_z",
+      text, prefix, integer, number, conversion("date", text), conversion("timestamp_utc", text),
+      matches(text, format("{}{}{}", kDate, kClock, kZone)));
+}
+
+std::string_view inferred_type(const Evidence& evidence) {
+  const std::int64_t n = evidence.values;
+  if (n == 0) return "string";
+  if (evidence.booleans == n) return "boolean";
+  if (evidence.integers == n) return "int64";
+  if (evidence.numbers == n) return "float64";
+  if (evidence.dates == n) return "date";
+  if (evidence.timestamps == n && evidence.zoned == n) return "timestamp_utc";
+  if (evidence.timestamps == n && evidence.zoned == 0) return "timestamp";
+  return "string";
+}
+
+}  // namespace kingpost::steps::ingest

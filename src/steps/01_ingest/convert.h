@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text to typed values without loss: what does not convert exactly becomes null, and is rejected.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kingpost::steps::ingest {
+
+/// SQL that turns the text expression `text` into the type, or into null when it does not convert:
+/// `1.5` is no integer, `2013-02-30` no date, a timestamp with a zone no `timestamp` without one.
+std::string conversion(std::string_view type, const std::string& text);
+
+/// What an inferred column becomes that met values of another kind: integers become float64 when the
+/// new values are fractions and no integer is too large to stay exact; all else becomes text.
+struct Misfit {
+  std::int64_t values = 0;
+  /// Of these, how many look like (larger) integers or like no number at all.
+  std::int64_t not_fractions = 0;
+  /// Integers of the column beyond 2^53.
+  std::int64_t large_integers = 0;
+};
+std::string_view widened(std::string_view type, const Misfit& misfit);
+/// SQL aggregates <prefix>_m, _s, _l for `Misfit`, where `faulty` says which rows do not convert.
+std::string misfit_counts(const std::string& text, const std::string& faulty,
+                          const std::string& prefix);
+
+/// SQL aggregates over the text column `text` that `inferred_type` reads: prefix_n, prefix_i, ...
+std::string inference(const std::string& text, const std::string& prefix);
+
+struct Evidence {
+  std::int64_t values = 0;
+  std::int64_t integers = 0;
+  std::int64_t numbers = 0;
+  std::int64_t booleans = 0;
+  std::int64_t dates = 0;
+  std::int64_t timestamps = 0;
+  std::int64_t zoned = 0;
+};
+/// Numbers with leading zeros are identifiers, so strings; a column without values is a string.
+std::string_view inferred_type(const Evidence& evidence);
+
+}  // namespace kingpost::steps::ingest

@@ -1,0 +1,617 @@
+// SPDX-License-Identifier: Apache-2.0
+// Step 4 entry by entry, its faults, and the real flights, weather and planes.
+#include "steps/04_standardise/standardise.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+#include "base/text.h"
+#include "support/step_harness.h"
+
+namespace kingpost::steps::standardise {
+namespace {
+
+using test::StepHarness;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Table = std::vector<std::vector<std::string>>;
+
+std::string csv(const std::string& name) {
+  return "SELECT * FROM read_csv('.deps/data/flights/" + name +
+         ".csv', nullstr=['NA',''], types={'time_hour':'TIMESTAMPTZ'})";
+}
+
+std::string without_hour(const std::string& name) {
+  return "SELECT * FROM read_csv('.deps/data/flights/" + name + ".csv', nullstr=['NA',''])";
+}
+
+class Standardise : public testing::Test {
+ protected:
+  // Checks and runs the section on the tables added before.
+  Outcome standardise(const std::string& yaml) {
+    h.faults = Faults();
+    h.section(yaml, spec(), "standardise");
+    leaving = h.check(check);
+    for (const Error& fault : h.faults.errors()) ADD_FAILURE() << render(fault);
+    auto outcome = h.run(run);
+    if (!outcome) {
+      ADD_FAILURE() << render(outcome.error());
+      return {};
+    }
+    for (const records::Table& table : outcome->output.tables) {
+      EXPECT_EQ(table.schema, *leaving.find(table.name)) << "check and run disagree";
+      const auto described = describe(*h.session, "SELECT * FROM '" +
+                                                      h.objects->path_of(table.digest) + "'");
+      for (std::size_t c = 0; described && c < described->size(); ++c) {
+        EXPECT_EQ((*described)[c].name, table.schema.columns[c].name);
+        EXPECT_EQ((*described)[c].type, table.schema.columns[c].type);
+      }
+    }
+    return std::move(outcome).value();
+  }
+
+  Table rows(const Outcome& outcome, const std::string& columns = "*",
+             const std::string& table = "t") {
+    return h.rows(*outcome.output.find(table), "SELECT " + columns + " FROM {}");
+  }
+
+  // Column, value, reason and row of the rejected rows.
+  Table rejected(const Outcome& outcome, const std::string& table = "t") {
+    const records::Table* found = outcome.beside.find(table + ".rejected");
+    if (found == nullptr) return {};
+    return h.rows(*found, "SELECT _column, _value, _reason, _row FROM {}");
+  }
+
+  // The values of one column `x` after a change of type, and what was rejected as value: reason.
+  std::pair<std::vector<std::string>, std::vector<std::string>> cast(const std::string& values,
+                                                                     const std::string& type) {
+    h.input = records::Dataset();
+    h.add_table("t", "SELECT x FROM (VALUES " + values + ") AS v(x)");
+    const Outcome outcome = standardise("t: {types: {x: " + type + "}}");
+    std::pair<std::vector<std::string>, std::vector<std::string>> out;
+    for (const auto& row : rows(outcome, "CAST(x AS VARCHAR)")) out.first.push_back(row[0]);
+    for (const auto& row : rejected(outcome)) out.second.push_back(row[1] + ": " + row[2]);
+    return out;
+  }
+
+  std::vector<std::string> faults_of(const std::string& yaml) {
+    h.faults = Faults();
+    h.section(yaml, spec(), "standardise");
+    leaving = h.check(check);
+    return test::fault_ids(h.faults);
+  }
+
+  void use_threads(int threads) {
+    h.settings.engine.threads = threads;
+    auto session = sql::Session::open(h.settings.engine);
+    ASSERT_TRUE(session);
+    h.session = std::move(*session);
+  }
+
+  const Json& rule(const Outcome& outcome, std::size_t number = 0) {
+    return outcome.report["tables"].items().at(0)["rules"].items().at(number);
+  }
+
+  StepHarness h;
+  records::Catalog leaving;
+};
+
+TEST_F(Standardise, RenamesAllAtOnceWithKeysAndKnowledge) {
+  records::Table& table = h.add_table(
+      "t", "SELECT 1 AS a, 2 AS b, TIMESTAMPTZ '2013-01-01T00:00:00Z' AS at, 4 AS d", {"a", "at"});
+  table.schema.find("d")->known_at = {{"at", 60}};
+  const Outcome outcome = standardise("t: {rename: {a: b, b: a, at: seen_at}}");
+  EXPECT_THAT(leaving.find("t")->names(), ElementsAre("b", "a", "seen_at", "d"));
+  EXPECT_THAT(leaving.find("t")->key, ElementsAre("b", "seen_at"));
+  EXPECT_EQ(leaving.find("t")->find("d")->known_at, (records::Knowledge{{"seen_at", 60}}));
+  EXPECT_EQ(leaving.find("t")->find("seen_at")->origin, "t.at");
+  EXPECT_EQ(rows(outcome, "b, a"), (Table{{"1", "2"}}));
+  EXPECT_EQ(outcome.report["tables"].items()[0]["renamed"].dump(),
+            R"({"a":"b","b":"a","at":"seen_at"})");
+}
+
+TEST_F(Standardise, TextOperationsApplyInTheOrderWritten) {
+  h.add_table("t",
+              "SELECT * FROM (VALUES ('  São' || chr(160) || chr(9) || 'Paulo '), ('e' || "
+              "chr(769)), ('é'), (''), (NULL)) AS v(s)");
+  EXPECT_EQ(rows(standardise("t: {text: {s: [squash_spaces, trim, strip_accents, upper]}}")),
+            (Table{{"SAO PAULO"}, {"E"}, {"E"}, {""}, {"null"}}));
+  const Outcome composed = standardise("t: {text: {s: [nfc, lower]}}");
+  EXPECT_EQ(rows(composed, "count(*) FILTER (s = 'é'), count(DISTINCT s)"), (Table{{"2", "3"}}));
+  EXPECT_EQ(rule(composed)["values"].integer(), 2);
+}
+
+TEST_F(Standardise, CategoriesAreMappedAndOthersKeptNulledNamedOrRejected) {
+  h.add_table("t",
+              "SELECT * FROM (VALUES (1, 'f'), (2, 'female'), (3, 'm'), (4, '?'), (5, NULL)) AS "
+              "v(n, s)");
+  const std::string map = "map: {f: female, m: male}";
+  EXPECT_EQ(rows(standardise("t: {categories: {s: {" + map + "}}}"), "s"),
+            (Table{{"female"}, {"female"}, {"male"}, {"?"}, {"null"}}));
+  const Outcome nulled = standardise("t: {categories: {s: {" + map + ", other: set_null}}}");
+  EXPECT_EQ(rows(nulled, "s"), (Table{{"female"}, {"female"}, {"male"}, {"null"}, {"null"}}));
+  EXPECT_EQ(rule(nulled)["other"].integer(), 1);
+  EXPECT_EQ(rule(nulled)["values"].integer(), 3);
+  EXPECT_EQ(rows(standardise("t: {categories: {s: {" + map +
+                             ", allowed: [female, male], other: value, other_value: rest}}}"),
+                 "s"),
+            (Table{{"female"}, {"female"}, {"male"}, {"rest"}, {"null"}}));
+  const Outcome outcome = standardise("t: {categories: {s: {" + map + ", other: reject}}}");
+  EXPECT_EQ(rows(outcome, "n, s"),
+            (Table{{"1", "female"}, {"2", "female"}, {"3", "male"}, {"5", "null"}}));
+  EXPECT_EQ(rejected(outcome), (Table{{"s", "?", "not among the allowed values", "3"}}));
+  EXPECT_EQ(outcome.output.find("t")->rows + outcome.beside.find("t.rejected")->rows, 5);
+  EXPECT_THAT(outcome.warnings, ElementsAre("standardise t categories s rejected 1 row, e.g. row "
+                                            "3: \"?\" not among the allowed values"));
+  EXPECT_EQ(rule(outcome)["rejected"].integer(), 1);
+}
+
+TEST_F(Standardise, TextBecomesAWholeNumberOnlyWhenItIsOne) {
+  const auto [kept, gone] = cast(
+      "('12'), ('+7'), ('-0'), ('3.0'), ('1.5'), (' 4'), ('1e3'), ('1_000'), ('300'), (''), "
+      "('nan'), (NULL), ('127'), ('-128')",
+      "int8");
+  EXPECT_THAT(kept, ElementsAre("12", "7", "0", "3", "null", "127", "-128"));
+  EXPECT_THAT(gone, ElementsAre("1.5: has a fraction", " 4: has white space around it",
+                                "1e3: not a whole number", "1_000: not a whole number",
+                                "300: out of range of int8", ": is empty",
+                                "nan: not a whole number"));
+}
+
+TEST_F(Standardise, TextBecomesAFloatWithoutLosingAnIdentifier) {
+  const auto [kept, gone] = cast(
+      "('1.5'), ('.5'), ('1.'), ('1e-3'), ('nan'), ('-inf'), ('Infinity'), ('1e999'), ('3,5'), "
+      "('9007199254740992'), ('9007199254740993'), ('x'), ('1 '), ('0.1'), "
+      "('10000000000000000000000000000000000000001')",
+      "float64");
+  EXPECT_THAT(kept, ElementsAre("1.5", "0.5", "1.0", "0.001", "nan", "-inf", "inf",
+                                "9007199254740992.0", "0.1"));
+  EXPECT_THAT(gone,
+              ElementsAre("1e999: out of range of float64", "3,5: has a decimal comma",
+                          "9007199254740993: loses digits as float64", "x: not a number",
+                          "1 : has white space around it",
+                          "10000000000000000000000000000000000000001: loses digits as float64"));
+}
+
+TEST_F(Standardise, WholeNumbersKeepTheirDigits) {
+  auto [kept, gone] =
+      cast("(9007199254740992), (9007199254740993), (-9007199254740993), (NULL), "
+           "(9223372036854775807)",
+           "float64");
+  EXPECT_THAT(kept, ElementsAre("9007199254740992.0", "null"));
+  EXPECT_THAT(gone, ElementsAre("9007199254740993: loses digits as float64",
+                                "-9007199254740993: loses digits as float64",
+                                "9223372036854775807: loses digits as float64"));
+  std::tie(kept, gone) = cast("(16777216), (16777217)", "float32");
+  EXPECT_THAT(kept, ElementsAre("16777216.0"));
+  EXPECT_THAT(gone, ElementsAre("16777217: loses digits as float32"));
+  std::tie(kept, gone) = cast("(1), (0), (2), (NULL)", "boolean");
+  EXPECT_THAT(kept, ElementsAre("true", "false", "null"));
+  EXPECT_THAT(gone, ElementsAre("2: neither 0 nor 1"));
+  EXPECT_THAT(cast("(9007199254740993), (-5)", "string").first,
+              ElementsAre("9007199254740993", "-5"));
+}
+
+TEST_F(Standardise, FloatsBecomeWholeNumbersOnlyWithoutAFraction) {
+  auto [kept, gone] = cast("(3.0::DOUBLE), (3.5), ('nan'::DOUBLE), ('-inf'::DOUBLE), (1e10), "
+                           "(-0.0::DOUBLE), (NULL)",
+                           "int32");
+  EXPECT_THAT(kept, ElementsAre("3", "0", "null"));
+  EXPECT_THAT(gone, ElementsAre("3.5: has a fraction", "nan: nan is no int32",
+                                "-inf: infinity is no int32", "10000000000.0: out of range of int32"));
+  std::tie(kept, gone) =
+      cast("(0.1::DOUBLE), (1e300), ('inf'::DOUBLE), (1e-300::DOUBLE), (0.0)", "float32");
+  EXPECT_THAT(kept, ElementsAre("0.1", "inf", "0.0"));
+  EXPECT_THAT(gone, ElementsAre("1e+300: out of range of float32", "1e-300: out of range of float32"));
+  std::tie(kept, gone) =
+      cast("(0.1::DOUBLE), (1e-10::DOUBLE), (1e40::DOUBLE), ('nan'::DOUBLE)", "decimal");
+  EXPECT_THAT(kept, ElementsAre("0.100000000"));
+  EXPECT_THAT(gone, ElementsAre("1e-10: loses digits as decimal, which has 9 decimals",
+                                "1e+40: out of range of decimal", "nan: nan is no decimal"));
+}
+
+TEST_F(Standardise, NumbersBecomeTheShortestTextThatReadsBack) {
+  EXPECT_THAT(cast("(0.1::DOUBLE), (1e20::DOUBLE), (1/3::DOUBLE), ('nan'::DOUBLE), (2.0::DOUBLE)",
+                   "string")
+                  .first,
+              ElementsAre("0.1", "1e+20", "0.3333333333333333", "nan", "2.0"));
+  EXPECT_THAT(cast("(1.5::DECIMAL(38,9)), (-20::DECIMAL(38,9)), (0.000000001::DECIMAL(38,9))", "string").first,
+              ElementsAre("1.5", "-20", "0.000000001"));
+  EXPECT_THAT(cast("(true), (false), (NULL)", "string").first,
+              ElementsAre("true", "false", "null"));
+}
+
+TEST_F(Standardise, DecimalsAreExactOrRejected) {
+  auto [kept, gone] = cast("('1.5'), ('0.1234567890'), ('0.12345678901'), ('1e3'), "
+                           "('123456789012345678901234567890')",
+                           "decimal");
+  EXPECT_THAT(kept, ElementsAre("1.500000000", "0.123456789"));
+  EXPECT_THAT(gone,
+              ElementsAre("0.12345678901: out of range of decimal, which has 29 digits and 9 decimals",
+                          "1e3: not a number",
+                          "123456789012345678901234567890: out of range of decimal, which has 29 "
+                          "digits and 9 decimals"));
+  std::tie(kept, gone) = cast("(0.1::DECIMAL(38,9)), (12345678901234567890.123456789::DECIMAL(38,9))",
+                              "float64");
+  EXPECT_THAT(kept, ElementsAre("0.1"));
+  EXPECT_THAT(gone, ElementsAre("12345678901234567890.123456789: loses digits as float64"));
+  std::tie(kept, gone) = cast("(2.0::DECIMAL(38,9)), (2.5::DECIMAL(38,9)), (300::DECIMAL(38,9))", "int8");
+  EXPECT_THAT(kept, ElementsAre("2"));
+  EXPECT_THAT(gone, ElementsAre("2.500000000: has a fraction", "300.000000000: out of range of int8"));
+}
+
+TEST_F(Standardise, TextsBecomeTimesOnlyInIsoForm) {
+  auto [kept, gone] = cast("('2013-02-28'), ('2013-02-30'), ('28.02.2013'), ('2013-2-3')", "date");
+  EXPECT_THAT(kept, ElementsAre("2013-02-28"));
+  EXPECT_THAT(gone, ElementsAre("2013-02-30: not an ISO date", "28.02.2013: not an ISO date",
+                                "2013-2-3: not an ISO date"));
+  std::tie(kept, gone) = cast("('2013-01-01T10:00:00.5'), ('2013-01-01 10:00'), ('2013-01-01'), "
+                              "('2013-01-01T10:00:00Z'), ('2013-01-01T25:00:00')",
+                              "timestamp");
+  EXPECT_THAT(kept, ElementsAre("2013-01-01 10:00:00.5", "2013-01-01 10:00:00", "2013-01-01 00:00:00"));
+  EXPECT_THAT(gone, ElementsAre("2013-01-01T10:00:00Z: not an ISO timestamp without zone",
+                                "2013-01-01T25:00:00: not an ISO timestamp without zone"));
+  std::tie(kept, gone) =
+      cast("('2013-01-01T10:00:00Z'), ('2013-01-01 10:00+02'), ('2013-01-01T10:00:00.25-05:30'), "
+           "('2013-01-01T10:00:00'), ('2013-13-01T10:00:00Z')",
+           "timestamp_utc");
+  EXPECT_THAT(kept, ElementsAre("2013-01-01 10:00:00+00", "2013-01-01 08:00:00+00",
+                                "2013-01-01 15:30:00.25+00"));
+  EXPECT_THAT(gone, ElementsAre("2013-01-01T10:00:00: has no zone",
+                                "2013-13-01T10:00:00Z: not an ISO timestamp with a zone"));
+  std::tie(kept, gone) = cast("('True'), ('0'), ('1'), ('yes'), ('FALSE'), (NULL)", "boolean");
+  EXPECT_THAT(kept, ElementsAre("true", "false", "true", "false", "null"));
+  EXPECT_THAT(gone, ElementsAre("yes: none of true, false, 0, 1"));
+  std::tie(kept, gone) = cast("('07:30'), ('07:30:15.5'), ('24:00')", "time");
+  EXPECT_THAT(kept, ElementsAre("07:30:00", "07:30:15.5"));
+  EXPECT_THAT(gone, ElementsAre("24:00: not an ISO time"));
+}
+
+TEST_F(Standardise, TimesAreCutOnlyWhereNothingIsLost) {
+  auto [kept, gone] =
+      cast("(TIMESTAMP '2013-01-01 00:00:00'), (TIMESTAMP '2013-01-01 00:00:01'), (NULL)", "date");
+  EXPECT_THAT(kept, ElementsAre("2013-01-01", "null"));
+  EXPECT_THAT(gone, ElementsAre("2013-01-01 00:00:01: has a time of day"));
+  EXPECT_THAT(cast("(TIMESTAMPTZ '2013-01-01T10:00:00.5Z'), (NULL)", "string").first,
+              ElementsAre("2013-01-01T10:00:00.5Z", "null"));
+  EXPECT_THAT(cast("(TIMESTAMP '2013-01-01 10:00:00')", "string").first,
+              ElementsAre("2013-01-01T10:00:00"));
+  EXPECT_THAT(cast("(DATE '2013-01-01')", "timestamp").first, ElementsAre("2013-01-01 00:00:00"));
+  EXPECT_THAT(cast("(TIMESTAMPTZ '2013-01-01T10:00:00Z')", "timestamp").first,
+              ElementsAre("2013-01-01 10:00:00"));
+}
+
+TEST_F(Standardise, ClocksThatGoBackOrForwardAreToldApart) {
+  h.add_table("t",
+              "SELECT * FROM (VALUES (TIMESTAMP '2013-03-10 01:59:59'), (TIMESTAMP '2013-03-10 "
+              "02:30:00'), (TIMESTAMP '2013-03-10 03:00:00'), (TIMESTAMP '2013-11-03 00:59:59'), "
+              "(TIMESTAMP '2013-11-03 01:30:00'), (TIMESTAMP '2013-11-03 02:00:00'), (NULL)) AS "
+              "v(x)");
+  const auto zoned = [&](const std::string& more) {
+    return standardise("t: {time_zone: {x: {zone: America/New_York" + more + "}}}");
+  };
+  const Outcome first = zoned(", ambiguous: first, missing: shift");
+  EXPECT_EQ(rows(first, "CAST(x AS VARCHAR)"),
+            (Table{{"2013-03-10 06:59:59+00"}, {"2013-03-10 07:30:00+00"},
+                   {"2013-03-10 07:00:00+00"}, {"2013-11-03 04:59:59+00"},
+                   {"2013-11-03 05:30:00+00"}, {"2013-11-03 07:00:00+00"}, {"null"}}));
+  EXPECT_EQ(rule(first)["ambiguous"].integer(), 1);
+  EXPECT_EQ(rule(first)["missing"].integer(), 1);
+  EXPECT_EQ(rule(first)["values"].integer(), 6);
+  EXPECT_EQ(rows(zoned(", ambiguous: second, missing: shift"), "CAST(x AS VARCHAR)")[4][0],
+            "2013-11-03 06:30:00+00");
+  const Outcome strict = zoned("");
+  EXPECT_EQ(strict.output.find("t")->rows, 5);
+  EXPECT_EQ(rejected(strict),
+            (Table{{"x", "2013-03-10 02:30:00", "never occurs in America/New_York", "1"},
+                   {"x", "2013-11-03 01:30:00", "occurs twice in America/New_York", "4"}}));
+  EXPECT_EQ(rule(strict)["ambiguous"].integer(), 1);
+  EXPECT_EQ(rule(strict)["missing"].integer(), 1);
+}
+
+TEST_F(Standardise, HalfHourChangesAndOtherZones) {
+  h.add_table("t",
+              "SELECT * FROM (VALUES (TIMESTAMP '2013-10-06 02:15:00'), (TIMESTAMP '2013-10-06 "
+              "02:30:00'), (TIMESTAMP '2013-04-07 01:45:00'), (TIMESTAMP '2013-04-07 01:29:59'), "
+              "(TIMESTAMP '2013-04-07 02:00:00')) AS v(x)");
+  const Outcome lord_howe = standardise(
+      "t: {time_zone: {x: {zone: Australia/Lord_Howe, ambiguous: second, missing: shift}}}");
+  EXPECT_EQ(rows(lord_howe, "CAST(x AS VARCHAR)"),
+            (Table{{"2013-10-05 15:45:00+00"}, {"2013-10-05 15:30:00+00"},
+                   {"2013-04-06 15:15:00+00"}, {"2013-04-06 14:29:59+00"},
+                   {"2013-04-06 15:30:00+00"}}));
+  EXPECT_EQ(rule(lord_howe)["missing"].integer(), 1);
+  EXPECT_EQ(rule(lord_howe)["ambiguous"].integer(), 1);
+  h.add_table("t",
+              "SELECT * FROM (VALUES (TIMESTAMP '2024-03-31 02:00:00'), (TIMESTAMP '2024-10-27 "
+              "02:59:59.999999'), (TIMESTAMP '1850-01-01 00:00:00'), (TIMESTAMP '2999-07-01 "
+              "12:00:00'), (TIMESTAMP 'infinity')) AS v(x)");
+  const Outcome berlin = standardise(
+      "t: {time_zone: {x: {zone: Europe/Berlin, ambiguous: first, missing: shift}}}");
+  EXPECT_EQ(rows(berlin, "CAST(x AS VARCHAR)"),
+            (Table{{"2024-03-31 01:00:00+00"}, {"2024-10-27 00:59:59.999999+00"},
+                   {"1849-12-31 23:06:32+00"}, {"2999-07-01 10:00:00+00"}, {"infinity"}}));
+  EXPECT_EQ(rows(standardise("t: {time_zone: {x: {zone: UTC}}}"), "CAST(x AS VARCHAR)")[0][0],
+            "2024-03-31 02:00:00+00");
+}
+
+TEST_F(Standardise, EveryInstantComesBackFromItsLocalTime) {
+  for (const std::string zone :
+       {"America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata",
+        "America/Sao_Paulo", "Pacific/Apia", "Africa/Casablanca", "Europe/London"}) {
+    h.add_table("t", "SELECT instant, instant AT TIME ZONE '" + zone +
+                         "' AS x FROM (SELECT TIMESTAMPTZ '1965-01-01T00:00:00Z' + i * INTERVAL "
+                         "'97 minutes' AS instant FROM range(330000) AS r(i))");
+    const Outcome outcome = standardise("t: {time_zone: {x: {zone: " + zone + "}}}");
+    EXPECT_EQ(rows(outcome, "bool_and(x = instant)"), (Table{{"true"}})) << zone;
+    EXPECT_EQ(rule(outcome)["missing"].integer(), 0) << zone;
+    EXPECT_EQ(rule(outcome)["ambiguous"].integer(), rule(outcome)["rejected"].integer());
+  }
+}
+
+TEST_F(Standardise, UnitsConvertExactly) {
+  const auto converted = [&](const std::string& value, const std::string& from,
+                             const std::string& to) {
+    h.add_table("t", "SELECT " + value + " AS x");
+    const Outcome outcome =
+        standardise("t: {units: {x: {from: " + from + ", to: " + to + "}}}");
+    return rows(outcome, "CAST(x AS VARCHAR)")[0][0];
+  };
+  EXPECT_EQ(converted("212", "degF", "degC"), "100.0");
+  EXPECT_EQ(converted("-40::DOUBLE", "degF", "degC"), "-40.0");
+  EXPECT_EQ(converted("0", "degC", "K"), "273.15");
+  EXPECT_EQ(converted("32", "degF", "K"), "273.15");
+  EXPECT_EQ(converted("491.67", "degR", "degC"), "0.0");
+  EXPECT_EQ(converted("100", "mph", "m/s"), "44.704");
+  EXPECT_EQ(converted("1", "kn", "km/h"), "1.852");
+  EXPECT_EQ(converted("1", "mi", "ft"), "5280.0");
+  EXPECT_EQ(converted("1", "nmi", "m"), "1852.0");
+  EXPECT_EQ(converted("16", "oz", "lb"), "1.0");
+  EXPECT_EQ(converted("1", "lb", "kg"), "0.45359237");
+  EXPECT_EQ(converted("1013.25", "hPa", "atm"), "1.0");
+  EXPECT_EQ(converted("760", "mmHg", "inHg").substr(0, 13), "29.9212598425");
+  EXPECT_EQ(converted("1", "psi", "Pa").substr(0, 16), "6894.75729316836");
+  EXPECT_EQ(converted("1", "inHg", "psi").substr(0, 14), "0.491154147820");
+  EXPECT_EQ(converted("90", "min", "h"), "1.5");
+  EXPECT_EQ(converted("1", "gal", "l"), "3.785411784");
+  EXPECT_EQ(converted("1", "ft3", "l").substr(0, 12), "28.316846592");
+  EXPECT_EQ(converted("1", "acre", "m2"), "4046.8564224");
+  EXPECT_EQ(converted("1", "kWh", "MJ"), "3.6");
+  EXPECT_EQ(converted("180", "deg", "rad"), "3.141592653589793");
+  EXPECT_EQ(converted("pi()", "rad", "deg"), "180.0");
+  EXPECT_EQ(converted("'nan'::DOUBLE", "degF", "degC"), "nan");
+  EXPECT_EQ(converted("'-inf'::DOUBLE", "mph", "m/s"), "-inf");
+  EXPECT_EQ(converted("NULL::DOUBLE", "mph", "m/s"), "null");
+  EXPECT_EQ(converted("5::SMALLINT", "m", "m"), "5.0");
+}
+
+TEST_F(Standardise, AddedColumnsKnowWhatTheirColumnsKnow) {
+  records::Table& table = h.add_table(
+      "t", "SELECT 1 AS a, 2 AS b, TIMESTAMPTZ '2013-01-01T00:00:00Z' AS at", {"a"});
+  table.schema.find("b")->known_at = {{"at", 60}};
+  const Outcome outcome =
+      standardise("t: {add: {c: a + b, d: \"c * 1.5 -- half\", e: \"NULL::DATE\"}, drop: [c]}");
+  const records::TableSchema& schema = *leaving.find("t");
+  EXPECT_THAT(schema.names(), ElementsAre("a", "b", "at", "d", "e"));
+  EXPECT_EQ(schema.find("d")->known_at, (records::Knowledge{{"at", 60}}));
+  EXPECT_EQ(schema.find("d")->origin, "t: c * 1.5 -- half");
+  EXPECT_EQ(schema.find("d")->type, "decimal");
+  EXPECT_EQ(schema.find("e")->type, "date");
+  EXPECT_EQ(rows(outcome, "d"), (Table{{"4.500000000"}}));
+  EXPECT_THAT(outcome.warnings, ElementsAre("standardise t add e changed nothing"));
+}
+
+TEST_F(Standardise, EntriesApplyInTheFixedOrder) {
+  h.add_table("t", "SELECT ' 2013-03-10 12:00:00 ' AS a, ' 212 ' AS b");
+  // Written backwards on purpose.
+  const Outcome outcome = standardise(
+      "t:\n"
+      "  drop: [temp]\n"
+      "  add: {warm: temp > 50}\n"
+      "  units: {temp: {from: degF, to: degC}}\n"
+      "  time_zone: {at: {zone: Europe/Berlin}}\n"
+      "  types: {temp: int32, at: timestamp}\n"
+      "  text: {at: [trim], temp: [trim]}\n"
+      "  rename: {a: at, b: temp}\n");
+  EXPECT_EQ(rows(outcome, "CAST(\"at\" AS VARCHAR), warm"),
+            (Table{{"2013-03-10 11:00:00+00", "true"}}));
+}
+
+TEST_F(Standardise, RejectedRowsAreKeptAsTheyCameWithTheFirstReason) {
+  h.add_table("t",
+              "SELECT * FROM (VALUES ('x', 'y', 1), ('1', 'z', 2), ('2', '3', 3)) AS v(a, b, _row)");
+  const Outcome outcome = standardise(
+      "t: {rename: {a: aa}, types: {aa: int32, b: int32}, add: {s: aa + b}}");
+  EXPECT_EQ(rows(outcome), (Table{{"2", "3", "3", "5"}}));
+  EXPECT_EQ(h.rows(*outcome.beside.find("t.rejected"),
+                   "SELECT a, b, _row, _column, _value, _reason, _row_ FROM {}"),
+            (Table{{"x", "y", "1", "aa", "x", "not a whole number", "0"},
+                   {"1", "z", "2", "b", "z", "not a whole number", "1"}}));
+  EXPECT_EQ(rule(outcome, 0)["examples"].dump(),
+            R"([{"row":0,"column":"aa","value":"x","reason":"not a whole number"},)"
+            R"({"row":1,"column":"aa","before":"1","after":"1"},)"
+            R"({"row":2,"column":"aa","before":"2","after":"2"}])");
+  EXPECT_EQ(outcome.report["tables"].items()[0]["rows_rejected"].integer(), 2);
+  EXPECT_EQ(outcome.counts[2].number, 2);
+}
+
+TEST_F(Standardise, ATableWithoutAChangeKeepsItsDigest) {
+  h.add_table("t", "SELECT 'A' AS s, 1 AS n");
+  h.add_table("u", "SELECT 1 AS n");
+  const Outcome outcome =
+      standardise("t: {text: {s: [upper]}, types: {n: int32}, categories: {s: {map: {b: c}}}}");
+  EXPECT_EQ(outcome.output.find("t")->digest, h.input.find("t")->digest);
+  EXPECT_EQ(outcome.output.find("u")->digest, h.input.find("u")->digest);
+  EXPECT_THAT(outcome.warnings, ElementsAre("standardise t text s changed nothing",
+                                            "standardise t categories s changed nothing",
+                                            "standardise t types n changed nothing"));
+}
+
+constexpr const char* kAllEntries =
+    "t:\n"
+    "  rename: {a: s}\n"
+    "  text: {s: [trim, squash_spaces, upper, strip_accents, nfc]}\n"
+    "  categories: {c: {map: {x: y}, other: reject}}\n"
+    "  types: {n: int32, f: float32}\n"
+    "  time_zone: {at: {zone: America/New_York}}\n"
+    "  units: {u: {from: degF, to: degC}}\n"
+    "  add: {k: n + u}\n"
+    "  drop: [f]\n";
+
+TEST_F(Standardise, EmptyTablesAndOnlyNullsPassEveryEntry) {
+  const std::string columns =
+      "SELECT NULL::VARCHAR AS a, NULL::VARCHAR AS c, NULL::VARCHAR AS n, NULL::DOUBLE AS f, "
+      "NULL::TIMESTAMP AS at, NULL::BIGINT AS u";
+  h.add_table("t", columns + " LIMIT 0");
+  EXPECT_EQ(standardise(kAllEntries).output.find("t")->rows, 0);
+  h.add_table("t", columns + " FROM range(3)");
+  const Outcome outcome = standardise(kAllEntries);
+  EXPECT_EQ(outcome.output.find("t")->rows, 3);
+  EXPECT_EQ(rows(outcome, "count(COLUMNS(*))")[0], std::vector<std::string>(6, "0"));
+  EXPECT_TRUE(outcome.beside.tables.empty());
+}
+
+TEST_F(Standardise, TheSameBytesForOneAndTwoThreadsInTheOrderOfTheInput) {
+  h.add_table("t",
+              "SELECT 'é ' || (i % 1000) AS a, CASE WHEN i % 11 = 0 THEN 'q' ELSE 'x' END AS c, "
+              "CASE WHEN i % 13 = 0 THEN '1.5' ELSE CAST(i AS VARCHAR) END AS n, i / 3.0::DOUBLE "
+              "AS f, TIMESTAMP '2012-01-01' + i * INTERVAL '3 minutes' AS at, (i % 120)::BIGINT AS "
+              "u FROM range(400000) AS r(i)");
+  std::vector<std::string> seen;
+  for (const int threads : {1, 2, 4}) {
+    use_threads(threads);
+    const Outcome outcome = standardise(kAllEntries);
+    seen.push_back(outcome.output.find("t")->digest + outcome.beside.find("t.rejected")->digest +
+                   outcome.report.dump());
+    EXPECT_EQ(outcome.output.find("t")->rows + outcome.beside.find("t.rejected")->rows, 400000);
+    EXPECT_EQ(rows(outcome,
+                   "bool_and(n > before) FROM (SELECT n, lag(n, 1, -1) OVER () AS before FROM {}) --"),
+              (Table{{"true"}}));
+  }
+  EXPECT_EQ(seen[0], seen[1]);
+  EXPECT_EQ(seen[1], seen[2]);
+}
+
+TEST_F(Standardise, AllFaultsOfTheSectionComeAtOnce) {
+  records::Table& table = h.add_table(
+      "t",
+      "SELECT 1 AS n, 'a' AS s, true AS b, DATE '2013-01-01' AS d, now()::TIMESTAMPTZ AS at, 5 AS "
+      "late",
+      {"n"});
+  table.schema.find("late")->known_at = {{"at", 0}};
+  EXPECT_THAT(faults_of("tt: {}\n"
+                        "t:\n"
+                        "  rename: {m: k, s: S, b: D, d: d}\n"
+                        "  text: {n: [trim]}\n"
+                        "  categories:\n"
+                        "    n: {map: {a: b}}\n"
+                        "    S: {allowed: [x]}\n"
+                        "    s: {}\n"
+                        "  types: {D: date, d: int32, at: string, late: timestamp_utc}\n"
+                        "  time_zone: {n: {zone: Europe/Berln}}\n"
+                        "  units:\n"
+                        "    n: {from: mhp, to: m/s}\n"
+                        "    S: {from: degC, to: km}\n"
+                        "  add: {N: n + 1, z: q + 1}\n"
+                        "  drop: [n, at, q]\n"),
+              ElementsAre("standardise.table_missing", "standardise.column_missing",
+                          "standardise.rename_to_itself", "standardise.name_taken",
+                          "standardise.type_unsuitable", "standardise.type_unsuitable",
+                          "standardise.allowed_unused", "standardise.column_missing",
+                          "standardise.nothing_asked", "standardise.cast_impossible",
+                          "standardise.cast_impossible", "standardise.known_at_untimed",
+                          "standardise.cast_impossible", "standardise.type_unsuitable",
+                          "standardise.zone_unknown", "standardise.unit_unknown",
+                          "standardise.type_unsuitable", "standardise.units_differ",
+                          "standardise.name_taken", "standardise.column_missing",
+                          "standardise.key_dropped", "standardise.column_missing",
+                          "standardise.known_at_dropped"));
+}
+
+TEST_F(Standardise, FaultsPointAndHint) {
+  h.add_table("t", "SELECT 1.0::DOUBLE AS temp, 'a' AS s");
+  const auto one = [&](const std::string& yaml) {
+    faults_of(yaml);
+    EXPECT_EQ(h.faults.size(), 1U);
+    const Error& fault = h.faults.errors().front();
+    return format("{} [{}] {} ({})", fault.id(), fault.place().column, fault.what(), fault.hint());
+  };
+  EXPECT_EQ(one("t: {units: {temp: {from: degf, to: degC}}}"),
+            "standardise.unit_unknown [26] no unit is called \"degf\" (did you mean \"degF\"?)");
+  EXPECT_EQ(one("t: {units: {temp: {from: degF, to: mph}}}"),
+            "standardise.units_differ [36] degF is a temperature but mph is a speed (units of "
+            "temperature: degC, degF, K, degR)");
+  EXPECT_EQ(one("t: {rename: {temp: heat}, units: {temp: {from: degF, to: K}}}"),
+            "standardise.column_missing [35] column \"temp\" does not exist in \"t\" (it is called "
+            "\"heat\" after rename)");
+  EXPECT_EQ(one("t: {categories: {s: {map: {a: fmale}, allowed: [female], other: reject}}}"),
+            "standardise.category_not_allowed [31] \"fmale\" is not among the allowed values (did "
+            "you mean \"female\"?)");
+  EXPECT_EQ(one("t: {categories: {s: {map: {a: b}, other: value}}}"),
+            "standardise.other_value_unmatched [42] other_value and other: value want each other "
+            "(write other: value with other_value: rest)");
+  EXPECT_EQ(one("t: {drop: [temp, s]}"),
+            "standardise.no_columns_left [11] no column of \"t\" would be left (keep at least one)");
+}
+
+TEST_F(Standardise, KnowledgeMayBeDroppedTogether) {
+  records::Table& table = h.add_table("t", "SELECT 1 AS n, now()::TIMESTAMPTZ AS at, 5 AS late");
+  table.schema.find("late")->known_at = {{"at", 0}};
+  EXPECT_THAT(faults_of("t: {drop: [at, late]}"), IsEmpty());
+  EXPECT_THAT(leaving.find("t")->names(), ElementsAre("n"));
+}
+
+TEST_F(Standardise, AnExpressionThatCannotBeComputedIsNamed) {
+  h.add_table("t", "SELECT * FROM (VALUES ('1'), ('x')) AS v(s)");
+  h.section("t:\n  text: {s: [trim]}\n  add:\n    n: CAST(s AS INTEGER)\n", spec(), "standardise");
+  h.check(check);
+  const auto outcome = h.run(run);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().id(), "standardise.expression_failed");
+  EXPECT_EQ(outcome.error().place().line, 4);
+  EXPECT_THAT(outcome.error().what(), HasSubstr("standardise t add n"));
+}
+
+TEST_F(Standardise, RealWeatherInCelsiusAndMetresPerSecond) {
+  h.add_table("weather", csv("weather"), {"origin", "time_hour"});
+  const Outcome outcome = standardise(
+      "weather: {units: {temp: {from: degF, to: degC}, wind_speed: {from: mph, to: m/s}}}");
+  // The first row: 39.02 degF and 10.35702 mph at EWR, 1 January 01:00.
+  EXPECT_EQ(rows(outcome,
+                 "round(temp, 4), round(wind_speed, 5) FROM {} WHERE origin = 'EWR' AND month = 1 "
+                 "AND day = 1 AND hour = 1 --",
+                 "weather"),
+            (Table{{"3.9", "4.63"}}));
+  EXPECT_EQ(rule(outcome, 0)["values"].integer(), 26114);
+  EXPECT_EQ(rule(outcome, 1)["values"].integer(), 26111);
+}
+
+TEST_F(Standardise, RealFlightsGetTheirScheduledDeparture) {
+  h.add_table("flights", csv("flights"), {"time_hour", "carrier", "flight"});
+  const Outcome outcome = standardise(
+      "flights:\n"
+      "  types: {flight: string, dep_delay: float64}\n"
+      "  add: {sched_dep: \"time_hour + minute * interval '1 minute'\"}\n");
+  EXPECT_EQ(leaving.find("flights")->find("sched_dep")->type, "timestamp_utc");
+  EXPECT_EQ(rows(outcome,
+                 "count(*), count(*) FILTER (epoch_us(sched_dep) = epoch_us(time_hour) + minute * "
+                 "60000000), count(dep_delay), CAST(min(sched_dep) AS VARCHAR)",
+                 "flights"),
+            (Table{{"336776", "336776", "328521", "2013-01-01 10:15:00+00"}}));
+}
+
+TEST_F(Standardise, RealPlanesGetABuildYear) {
+  h.add_table("planes", without_hour("planes"), {"tailnum"});
+  const Outcome outcome = standardise(
+      "planes: {rename: {year: build_year}, types: {build_year: int16}, text: {manufacturer: "
+      "[trim, lower]}}");
+  EXPECT_EQ(rows(outcome, "count(*), count(build_year), min(manufacturer) FROM {} --", "planes")[0],
+            (std::vector<std::string>{"3322", "3252", "agusta spa"}));
+  EXPECT_EQ(leaving.find("planes")->find("build_year")->origin, "planes.year");
+}
+
+}  // namespace
+}  // namespace kingpost::steps::standardise

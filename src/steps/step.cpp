@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the data steps share: sealed tables in, sealed tables out.
+#include "steps/step.h"
+
+#include "base/files.h"
+#include "base/text.h"
+#include "engines/sql/dialect.h"
+#include "engines/sql/types.h"
+
+namespace kingpost::steps {
+
+Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
+                                   const std::string& query) {
+  const std::string path = context.objects.temp_path(".parquet");
+  if (auto done = context.sql.run(sql::write_parquet(query, path)); !done) {
+    TRY_STATUS(remove_file(path));
+    return std::move(done).error();
+  }
+  TRY(const auto counted, context.sql.query(format("SELECT count(*) AS n FROM {}",
+                                                   sql::parquet(path))));
+  records::Table table;
+  table.name = schema.name;
+  table.schema = schema;
+  table.rows = counted.integer(0, "n");
+  TRY(const store::Sealed sealed, context.objects.seal(path));
+  table.digest = sealed.digest;
+  table.bytes = sealed.bytes;
+  return table;
+}
+
+std::string from_table(const RunContext& context, const records::Table& table, bool numbered) {
+  return format("{} AS {}", sql::parquet(context.objects.path_of(table.digest), numbered),
+                sql::identifier(table.name));
+}
+
+Result<std::vector<records::Column>> describe(sql::Session& session, const std::string& query) {
+  TRY(const auto rows, session.query("DESCRIBE " + query));
+  std::vector<records::Column> columns;
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    const auto word = sql::type_word(rows.text(r, "column_type"));
+    if (!word) {
+      return fail(Code::kInvalidInput, "table.type_unsupported",
+                  "column \"{}\" has the type {}, which is not supported",
+                  shown(rows.text(r, "column_name")), rows.text(r, "column_type"))
+          .hint("leave it out, or turn it into plain columns first");
+    }
+    columns.push_back({rows.text(r, "column_name"), *word, {}, {}});
+  }
+  return columns;
+}
+
+std::string cell_text(const Json& value) {
+  if (value.is_null()) return "null";
+  if (value.is_string()) return shown(value.text(), 80);
+  return value.dump();
+}
+
+}  // namespace kingpost::steps

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a step is: a field table, a check that sees no more than headers and types, and a run that
+// turns sealed tables into sealed tables. It stands here and not in lifecycle/, because the steps
+// must include it and may not include what lies above them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/node.h"
+#include "base/result.h"
+#include "base/spec.h"
+#include "engines/sql/session.h"
+#include "records/dataset.h"
+#include "records/schema.h"
+#include "store/journal.h"
+#include "store/objects.h"
+
+namespace kingpost::steps {
+
+/// What holds for the whole file.
+struct Settings {
+  std::string project;
+  /// The folder of the pipeline file; relative paths start there.
+  std::string folder;
+  /// The clock of the run: vars.now, or the wall clock.
+  Micros now = 0;
+  bool now_given = false;
+  sql::EngineConfig engine;
+};
+
+/// Before any step runs. A check adds every fault it can find and changes `catalog` from the tables
+/// that enter its step to those that leave it.
+struct CheckContext {
+  /// The step's own resolved section; a null node when the file has none.
+  const Node& section;
+  /// All resolved sections of the file.
+  const Node& pipeline;
+  const Settings& settings;
+  sql::Session& sql;
+  records::Catalog& catalog;
+  Faults& faults;
+  /// Set when a table could not be looked at, so that later checks would only repeat it.
+  bool stop = false;
+};
+
+struct KeyContext {
+  const Node& section;
+  const Settings& settings;
+  store::Journal& journal;
+};
+
+struct RunContext {
+  const Node& section;
+  const Node& pipeline;
+  const Settings& settings;
+  const records::Dataset& input;
+  sql::Session& sql;
+  store::Objects& objects;
+  /// What the step last gave for this file, whatever its key was; null at first.
+  const records::Dataset* previous = nullptr;
+};
+
+/// A number of the step's one-line summary: {"rows", 336776}.
+struct Count {
+  std::string what;
+  std::int64_t number = 0;
+};
+
+struct Outcome {
+  records::Dataset output;
+  /// Rows kept apart: "flights.rejected", "flights.quarantined", "flights.failures".
+  records::Dataset beside;
+  /// What the step found, for `kingpost data`, reports and later steps. No times, no paths: equal
+  /// work gives equal bytes.
+  Json report = Json::object();
+  std::vector<Count> counts;
+  std::vector<std::string> warnings;
+  /// Set when the step did its work and the answer is no: the report is kept, the run ends.
+  std::optional<Error> verdict;
+};
+
+using Check = void (*)(CheckContext& context);
+using Run = Result<Outcome> (*)(RunContext& context);
+/// What the step depends on beside its section and its input tables, by name.
+using KeyParts = Result<Json> (*)(KeyContext& context);
+
+/// Writes the rows of `query` as the table `schema.name`; the columns of the query are those of the
+/// schema, in order. The bytes do not depend on the number of threads.
+Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
+                                   const std::string& query);
+
+/// FROM item of a sealed table, under its own name as alias.
+std::string from_table(const RunContext& context, const records::Table& table,
+                       bool numbered = false);
+
+/// The column names and types that a query answers.
+Result<std::vector<records::Column>> describe(sql::Session& session, const std::string& query);
+
+/// One cell as text for reports: null is `null`.
+std::string cell_text(const Json& value);
+
+}  // namespace kingpost::steps
