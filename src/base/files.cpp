@@ -47,6 +47,16 @@ Status write_all(int number, std::string_view bytes, const std::string& path) {
   return {};
 }
 
+// No half file is left behind.
+Status write_new(const std::string& path, std::string_view bytes, bool synced) {
+  const Handle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (!file.open()) return file_error(errno, "write", path);
+  Status done = write_all(file.number(), bytes, path);
+  if (done && synced && ::fsync(file.number()) != 0) done = file_error(errno, "sync", path);
+  if (!done) ::unlink(path.c_str());
+  return done;
+}
+
 }  // namespace
 
 Error file_error(int number, std::string_view doing, const std::string& path) {
@@ -54,6 +64,10 @@ Error file_error(int number, std::string_view doing, const std::string& path) {
   if (number == ENOSPC || number == EDQUOT) {
     return fail(Code::kExhausted, "disk.full", "could not {} \"{}\": {}", doing, path, why)
         .hint("free some space on that file system, then run the command again");
+  }
+  if (number == EFBIG) {
+    return fail(Code::kExhausted, "disk.full", "could not {} \"{}\": {}", doing, path, why)
+        .hint("raise the limit on file sizes (ulimit -f), then run the command again");
   }
   if (number == ENOENT || number == ENOTDIR) {
     return fail(Code::kNotFound, "file.not_found", "\"{}\" does not exist", path);
@@ -107,18 +121,17 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
   return out;
 }
 
+Status write_file(const std::string& path, std::string_view bytes) {
+  return write_new(path, bytes, false);
+}
+
 Status write_durably(const std::string& path, std::string_view bytes) {
   const std::string temporary = format("{}.{}.tmp", path, ::getpid());
-  {
-    const Handle file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (!file.open()) return file_error(errno, "write", temporary);
-    if (auto done = write_all(file.number(), bytes, path); !done) {
-      ::unlink(temporary.c_str());
-      return done;
-    }
-    if (::fsync(file.number()) != 0) return file_error(errno, "sync", temporary);
+  TRY_STATUS(write_new(temporary, bytes, true));
+  if (auto renamed = rename_file(temporary, path); !renamed) {
+    ::unlink(temporary.c_str());
+    return renamed;
   }
-  TRY_STATUS(rename_file(temporary, path));
   return sync_folder(parent_of(path));
 }
 

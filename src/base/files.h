@@ -33,6 +33,8 @@ Status read_chunks(const std::string& path, const std::function<bool(std::string
 /// Writes to a temporary file beside `path`, fsyncs it, renames it and fsyncs the folder: after a
 /// power cut `path` holds the old bytes or the new. Fails with `file.unwritable` or `disk.full`.
 Status write_durably(const std::string& path, std::string_view bytes);
+/// Writes a file that something else makes durable, e.g. by sealing it. Leaves nothing on failure.
+Status write_file(const std::string& path, std::string_view bytes);
 Status sync_file(const std::string& path);
 Status sync_folder(const std::string& path);
 Status rename_file(const std::string& from, const std::string& to);
@@ -57,7 +59,7 @@ std::string absolute_path(const std::string& path);
 std::string relative_path(const std::string& path, const std::string& folder);
 /// The folder that holds the running program.
 std::string program_folder();
-/// Error for errno at a path: no space and quota become `disk.full`.
+/// Error for errno at a path: no space, quota and the limit on file sizes become `disk.full`.
 Error file_error(int number, std::string_view doing, const std::string& path);
 
 }  // namespace kingpost

@@ -26,7 +26,9 @@ std::string lock_path(const std::string& folder) { return folder + "/lock"; }
 
 std::string holder_text(const std::string& folder) {
   const auto text = read_file(lock_path(folder), 4096);
-  return text ? std::string(trim(*text)) : std::string("an unnamed process");
+  // Empty for the instant between the holder's lock and its first write.
+  if (!text || trim(*text).empty()) return "a process that has just begun";
+  return std::string(trim(*text));
 }
 
 }  // namespace

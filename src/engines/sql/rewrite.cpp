@@ -15,7 +15,9 @@
 namespace kingpost::sql {
 namespace {
 
-bool same_name(const std::string& a, const std::string& b) { return lower(a) == lower(b); }
+bool same_name(const std::string& a, const std::string& b) {
+  return lower(a) == lower(b);
+}
 
 // The `first` form of a name that is not taken yet.
 std::string free_name(std::string name, const records::TableSchema& schema) {
@@ -34,7 +36,10 @@ std::string temporary_name() {
 
 Rewrite::Rewrite(Session& session, const records::TableSchema& schema, std::string path,
                  const std::vector<std::string>& later_names)
-    : session_(session), schema_(schema), path_(std::move(path)), prefix_("k_"),
+    : session_(session),
+      schema_(schema),
+      path_(std::move(path)),
+      prefix_("k_"),
       visible_(schema.columns) {
   std::vector<std::string> names = schema.names();
   names.insert(names.end(), later_names.begin(), later_names.end());
@@ -63,7 +68,9 @@ Rewrite::~Rewrite() {
   }
 }
 
-std::size_t Rewrite::begin_rule() { return rules_++; }
+std::size_t Rewrite::begin_rule() {
+  return rules_++;
+}
 
 const records::Column* Rewrite::find(const std::string& column) const {
   const auto found = std::find_if(visible_.begin(), visible_.end(),
@@ -119,8 +126,14 @@ void Rewrite::assign(const std::vector<Assignment>& assignments) {
     const std::string name = identifier(each.column);
     const std::string number = format("{}", changes_.size());
     const std::string value = format("CAST({} AS {})", each.value, engine_type(visible_[at].type));
-    Change change{rules_ - 1,          each.column, hidden("b" + number), hidden("n" + number),
-                  each.counts_all || is_new, each.counts_nulled, {}, {}};
+    Change change{rules_ - 1,
+                  each.column,
+                  hidden("b" + number),
+                  hidden("n" + number),
+                  each.counts_all || is_new,
+                  each.counts_nulled,
+                  {},
+                  {}};
     computed.traced.push_back(format("{} AS {}", value, identifier(change.after)));
     placed.visible[at] = format("{} AS {}", identifier(change.after), name);
     lean.visible[at] = format("{} AS {}", value, name);
@@ -163,7 +176,9 @@ void Rewrite::take_out(const std::string& condition, const std::string& why,
   removals_.push_back({rules_ - 1, {}, format("SELECT count({}) AS n FROM ({})", out, query_)});
 }
 
-void Rewrite::drop_where(const std::string& condition) { take_out(condition, {}, {}); }
+void Rewrite::drop_where(const std::string& condition) {
+  take_out(condition, {}, {});
+}
 
 void Rewrite::reject(const std::string& column, const std::string& reason) {
   take_out(format("({}) IS NOT NULL", reason), reason,
@@ -174,12 +189,10 @@ void Rewrite::reject(const std::string& column, const std::string& reason) {
 Status Rewrite::drop_repeats(const std::vector<std::string>& columns, bool keep_last) {
   const std::string row = identifier(hidden("row"));
   const std::string names = identifiers(columns);
-  const std::string live =
-      format("FROM ({}) WHERE {} IS NULL", query_, identifier(hidden("out")));
+  const std::string live = format("FROM ({}) WHERE {} IS NULL", query_, identifier(hidden("out")));
   // Most tables have no repeats, and a count of groups is cheaper than a window.
-  const auto repeats = session_.query(
-      format("SELECT count(*) AS n FROM (SELECT 1 {} GROUP BY {} HAVING count(*) > 1)", live,
-             names));
+  const auto repeats = session_.query(format(
+      "SELECT count(*) AS n FROM (SELECT 1 {} GROUP BY {} HAVING count(*) > 1)", live, names));
   if (!repeats) {
     failed_rule_ = rules_ - 1;
     blame();
@@ -264,8 +277,7 @@ std::string Rewrite::dropped_query(const std::vector<std::string>& words) const 
   for (std::size_t rule = 0; rule < words.size(); ++rule) {
     word += format(" WHEN {} THEN {}", rule, literal(words[rule]));
   }
-  return aside({{"_rule", word + " END"},
-                {"_row", "gone." + identifier(hidden("row"))}});
+  return aside({{"_rule", word + " END"}, {"_row", "gone." + identifier(hidden("row"))}});
 }
 
 std::string Rewrite::rejected_query() const {

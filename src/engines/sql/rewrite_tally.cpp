@@ -63,8 +63,7 @@ std::string Rewrite::touched_sql(const Change& change) const {
 std::string Rewrite::count_query() const {
   const std::string row = hidden("row");
   const std::string out = identifier(hidden("out"));
-  std::vector<std::string> items = {"count(*)",
-                                    format("count(*) FILTER (WHERE {} IS NULL)", out)};
+  std::vector<std::string> items = {"count(*)", format("count(*) FILTER (WHERE {} IS NULL)", out)};
   const auto count = [&](const std::string& condition) {
     items.push_back(format("count(*) FILTER (WHERE {})", condition));
     items.push_back(smallest_rows(row, condition));

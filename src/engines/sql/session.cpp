@@ -99,6 +99,11 @@ Error engine_error(const std::string& raw) {
     return fail(Code::kExhausted, "disk.full", "the disk is full: {}", shown(message.text, 300))
         .hint("free some space on that file system, then run the command again");
   }
+  if (contains(raw, "File too large")) {
+    return fail(Code::kExhausted, "disk.full", "a file grew too large: {}",
+                shown(message.text, 300))
+        .hint("raise the limit on file sizes (ulimit -f), then run the command again");
+  }
   if (contains(raw, "Out of Memory") || contains(raw, "OUT_OF_MEMORY")) {
     return fail(Code::kExhausted, "engine.out_of_memory", "{}", shown(message.text, 300))
         .hint("raise engine.memory in the pipeline file, or lower engine.threads");

@@ -140,10 +140,14 @@ std::string length_condition(const Check& check, const std::string& column) {
 
 std::string_view action_word(Action action) {
   switch (action) {
-    case Action::kFail: return "fail";
-    case Action::kWarn: return "warn";
-    case Action::kQuarantine: return "quarantine";
-    case Action::kDrop: return "drop";
+    case Action::kFail:
+      return "fail";
+    case Action::kWarn:
+      return "warn";
+    case Action::kQuarantine:
+      return "quarantine";
+    case Action::kDrop:
+      return "drop";
   }
   return "";
 }
@@ -177,7 +181,9 @@ std::vector<Check> read_checks(const Node& section, const std::string& table) {
 
 std::string label(const Check& check) {
   if (!check.name.empty()) return shown(check.name, 120);
-  return format("{}({})", check.kind, arguments(check));
+  std::string out = format("{}({})", check.kind, arguments(check));
+  if (!check.where.empty()) out += format(" where {}", shown(check.node->text_at("where")));
+  return out;
 }
 
 std::string sentence(const Check& check) {
@@ -247,7 +253,7 @@ Reference reference_of(const Check& check) {
 
 Json bounds_of(const Check& check) {
   static constexpr std::array<std::string_view, 11> kKeys = {
-      "min",     "max",  "strict_min", "strict_max", "equals",     "values",
+      "min",     "max",  "strict_min", "strict_max", "equals",    "values",
       "pattern", "type", "to",         "table",      "warn_after"};
   Json out = Json::object();
   for (const std::string_view key : kKeys) {

@@ -19,12 +19,12 @@ inline constexpr int kKeptRows = 10'000;
 
 /// What a check looks at, which decides how it is computed.
 enum class Scope {
-  kRow,      // each row by itself: a condition in the one scan
-  kRowSet,   // rows among others: a query of its own that finds failing rows
-  kNumber,   // one number of a column or table: an aggregate in the one scan
-  kDistinct, // as kNumber, but a query of its own
-  kSchema,   // names and types
-  kQuery,    // the user's own query
+  kRow,       // each row by itself: a condition in the one scan
+  kRowSet,    // rows among others: a query of its own that finds failing rows
+  kNumber,    // one number of a column or table: an aggregate in the one scan
+  kDistinct,  // as kNumber, but a query of its own
+  kSchema,    // names and types
+  kQuery,     // the user's own query
 };
 
 enum class Action { kFail, kWarn, kQuarantine, kDrop };

@@ -14,7 +14,9 @@ using sql::identifier;
 
 // One boolean among them would make the engine read the column, and with it all others; the least
 // and greatest text would cost as much as all other numbers of the profile together.
-bool has_order(std::string_view type) { return type != "string" && type != "boolean"; }
+bool has_order(std::string_view type) {
+  return type != "string" && type != "boolean";
+}
 
 Status read_layout(RunContext& context, TableFacts& facts) {
   const std::string file = sql::literal(context.objects.path_of(facts.table->digest));
@@ -24,11 +26,11 @@ Status read_layout(RunContext& context, TableFacts& facts) {
                                file)));
   for (std::size_t r = 0; r < groups.size(); ++r) facts.groups.push_back(groups.integer(r, "n"));
   TRY(const auto columns,
-      context.sql.query(format(
-          "SELECT path_in_schema AS name, count(stats_min_value) AS ranged, "
-          "count(stats_distinct_count) AS counted, max(stats_distinct_count) AS most FROM "
-          "parquet_metadata({}) GROUP BY 1",
-          file)));
+      context.sql.query(
+          format("SELECT path_in_schema AS name, count(stats_min_value) AS ranged, "
+                 "count(stats_distinct_count) AS counted, max(stats_distinct_count) AS most FROM "
+                 "parquet_metadata({}) GROUP BY 1",
+                 file)));
   for (std::size_t r = 0; r < columns.size(); ++r) {
     for (ColumnFacts& each : facts.columns) {
       if (each.column->name != columns.text(r, "name")) continue;
@@ -41,7 +43,8 @@ Status read_layout(RunContext& context, TableFacts& facts) {
   return {};
 }
 
-// The engine answers min and max from the file's statistics alone when every one asked for has some.
+// The engine answers min and max from the file's statistics alone when every one asked for has
+// some.
 Status read_ranges(RunContext& context, TableFacts& facts, bool with_statistics) {
   std::vector<std::string> items;
   for (std::size_t i = 0; i < facts.columns.size(); ++i) {

@@ -65,18 +65,18 @@ Result<std::string> branch(const RunContext& context, const TableFacts& facts,
   const records::TableSchema& schema = facts.table->schema;
   const auto names = key_names(schema);
   std::string keys;
-  const std::string words =
-      format("{} AS \"_check\", {} AS \"_column\"", literal(label(check)),
-             literal(join(check.columns, ", ")));
+  const std::string words = format("{} AS \"_check\", {} AS \"_column\"", literal(label(check)),
+                                   literal(join(check.columns, ", ")));
   if (check.scope == Scope::kQuery) {
     for (std::size_t k = 0; k < names.size(); ++k) {
-      keys += format("CAST(NULL AS {}) AS \"_k{}\", ", sql::engine_type(schema.find(names[k])->type),
-                     k);
+      keys += format("CAST(NULL AS {}) AS \"_k{}\", ",
+                     sql::engine_type(schema.find(names[k])->type), k);
     }
     TRY(const std::string query, user_query(context, check));
     return format(
         "(SELECT {} AS \"_no\", CAST(NULL AS BIGINT) AS \"_row\", {}{}, \"_value\" FROM ({} SELECT "
-        "CAST(to_json(\"_q\") AS VARCHAR) AS \"_value\" FROM (\n{}\n) AS \"_q\") ORDER BY \"_value\" "
+        "CAST(to_json(\"_q\") AS VARCHAR) AS \"_value\" FROM (\n{}\n) AS \"_q\") ORDER BY "
+        "\"_value\" "
         "LIMIT {})",
         check.number, keys, words, tables_in_reach(context), query, kKeptRows);
   }
@@ -113,9 +113,12 @@ std::string example_query(const std::vector<Finding>& findings, std::size_t keys
     first += format("arg_min(\"_k{0}\", \"_row\") AS \"_k{0}\", ", k);
   }
   return format(
-      "SELECT * FROM (SELECT \"_no\", \"_value\", {}count(*) AS \"_n\", min(\"_row\") AS \"_first\", "
-      "row_number() OVER (PARTITION BY \"_no\" ORDER BY count(*) DESC, min(\"_row\"), \"_value\") AS "
-      "\"_rank\" FROM {} GROUP BY \"_no\", \"_value\", CASE WHEN \"_no\" IN ({}) THEN \"_row\" END) "
+      "SELECT * FROM (SELECT \"_no\", \"_value\", {}count(*) AS \"_n\", min(\"_row\") AS "
+      "\"_first\", "
+      "row_number() OVER (PARTITION BY \"_no\" ORDER BY count(*) DESC, min(\"_row\"), \"_value\") "
+      "AS "
+      "\"_rank\" FROM {} GROUP BY \"_no\", \"_value\", CASE WHEN \"_no\" IN ({}) THEN \"_row\" "
+      "END) "
       "WHERE \"_rank\" <= {} ORDER BY \"_no\", \"_rank\"",
       first, kFailures, join(nulls, ", "), kExamples);
 }
@@ -129,8 +132,8 @@ Json readable(const Json& cell) {
 Status read_examples(RunContext& context, const records::TableSchema& schema,
                      std::vector<Finding>& findings) {
   const auto names = key_names(schema);
-  TRY(const auto counts, context.sql.query(format(
-                             "SELECT \"_no\", count(*) AS n FROM {} GROUP BY 1", kFailures)));
+  TRY(const auto counts,
+      context.sql.query(format("SELECT \"_no\", count(*) AS n FROM {} GROUP BY 1", kFailures)));
   for (std::size_t r = 0; r < counts.size(); ++r) {
     Finding* finding = find_number(findings, counts.integer(r, "_no"));
     if (finding != nullptr) finding->kept = counts.integer(r, "n");
@@ -166,10 +169,11 @@ Result<records::Table> write_failures(RunContext& context, const records::TableS
   out.columns.push_back({"_row", "int64", {}, {}});
   out.columns.push_back({"column", "string", {}, {}});
   out.columns.push_back({"value", "string", {}, {}});
-  return write_table(context, out,
-                     format("SELECT \"_check\" AS \"check\", {}\"_row\", \"_column\" AS \"column\", "
-                            "\"_value\" AS \"value\" FROM {} ORDER BY \"_no\", \"_row\", \"_value\"",
-                            keys, kFailures));
+  return write_table(
+      context, out,
+      format("SELECT \"_check\" AS \"check\", {}\"_row\", \"_column\" AS \"column\", "
+             "\"_value\" AS \"value\" FROM {} ORDER BY \"_no\", \"_row\", \"_value\"",
+             keys, kFailures));
 }
 
 }  // namespace
@@ -194,8 +198,8 @@ Result<std::optional<records::Table>> collect_failures(RunContext& context, cons
     branches.push_back(std::move(each));
   }
   if (branches.empty()) return std::optional<records::Table>();
-  TRY_STATUS(context.sql.run(format("CREATE OR REPLACE TEMP TABLE {} AS {}", kFailures,
-                                    join(branches, " UNION ALL "))));
+  TRY_STATUS(context.sql.run(
+      format("CREATE OR REPLACE TEMP TABLE {} AS {}", kFailures, join(branches, " UNION ALL "))));
   TRY_STATUS(read_examples(context, facts.table->schema, findings));
   TRY(records::Table table, write_failures(context, facts.table->schema));
   return std::optional<records::Table>(std::move(table));

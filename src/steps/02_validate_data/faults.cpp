@@ -168,9 +168,9 @@ class Finder {
       if (node_.has(end)) fine = value_fits(node_.at(end), *at, true) && fine;
     }
     if (!fine || !node_.has("min") || !node_.has("max")) return;
-    const auto rows = context_.sql.query(format("SELECT {} > {} AS swapped",
-                                                value_sql(node_.at("min"), at->type),
-                                                value_sql(node_.at("max"), at->type)));
+    const auto rows =
+        context_.sql.query(format("SELECT {} > {} AS swapped", value_sql(node_.at("min"), at->type),
+                                  value_sql(node_.at("max"), at->type)));
     if (rows && rows->at(0, "swapped").boolean()) reversed(node_.at("min"), node_.at("max"));
   }
 
@@ -200,19 +200,19 @@ class Finder {
       hint = type == "time" ? "write \"06:30:00\"" : "write 2013-01-31 or \"2013-01-31T06:00:00\"";
     }
     if (!fits) {
-      fault(value, "validate_data.value_type",
-            format("{} is no value of \"{}\", which is of type {}", shown(value.text), at.name,
-                   type),
-            hint);
+      fault(
+          value, "validate_data.value_type",
+          format("{} is no value of \"{}\", which is of type {}", shown(value.text), at.name, type),
+          hint);
     }
     return fits;
   }
 
   bool engine_reads(const Node& value, const std::string& type) {
     if (type != "time" && !parse_timestamp(value.value.text())) return false;
-    const auto rows = context_.sql.query(
-        format("SELECT TRY_CAST({} AS {}) IS NOT NULL AS fits", sql::literal(value.value.text()),
-               sql::engine_type(type)));
+    const auto rows =
+        context_.sql.query(format("SELECT TRY_CAST({} AS {}) IS NOT NULL AS fits",
+                                  sql::literal(value.value.text()), sql::engine_type(type)));
     return rows && rows->at(0, "fits").boolean();
   }
 
@@ -223,8 +223,8 @@ class Finder {
 
   void pattern() {
     if (!node_.has("pattern")) return;
-    const auto tried = context_.sql.query(format("SELECT regexp_matches('', {}) AS found",
-                                                 sql::literal(node_.text_at("pattern"))));
+    const auto tried = context_.sql.query(
+        format("SELECT regexp_matches('', {}) AS found", sql::literal(node_.text_at("pattern"))));
     if (!tried) {
       fault(node_.at("pattern"), "validate_data.pattern",
             format("not a regular expression: {}", shown(tried.error().what(), 160)),

@@ -64,11 +64,12 @@ std::vector<std::string> Moments::items(const std::string& value, const std::str
     return out;
   }
   // NaN and infinities do not fit a whole number and become null.
-  const std::string fine =
-      format("TRY_CAST((CAST({} AS DOUBLE) - CAST('{:.17g}' AS DOUBLE)) * CAST('{:.17g}' AS DOUBLE) "
-             "AS BIGINT)",
-             value, centre_, std::ldexp(1.0, power_));
-  const std::string coarse = format("(({} + {}) >> {})", fine, 1 << (kDroppedBits - 1), kDroppedBits);
+  const std::string fine = format(
+      "TRY_CAST((CAST({} AS DOUBLE) - CAST('{:.17g}' AS DOUBLE)) * CAST('{:.17g}' AS DOUBLE) "
+      "AS BIGINT)",
+      value, centre_, std::ldexp(1.0, power_));
+  const std::string coarse =
+      format("(({} + {}) >> {})", fine, 1 << (kDroppedBits - 1), kDroppedBits);
   out.push_back(format("count({}) AS {}n", fine, prefix));
   sum(whole_ ? value : fine, "s");
   sum(coarse, "b");
@@ -95,8 +96,8 @@ Moments::Answer Moments::read(const sql::Rows& rows, const std::string& prefix) 
   const long double squares = sum_of(rows, prefix + "q") - first * (first / n);
   if (out.count < 2 || squares <= 0) return out;
   const long double deviation = std::sqrt(squares / (n - 1));
-  out.stdev = static_cast<double>(narrow_ ? deviation
-                                          : std::ldexp(deviation, kDroppedBits - power_));
+  out.stdev =
+      static_cast<double>(narrow_ ? deviation : std::ldexp(deviation, kDroppedBits - power_));
   return out;
 }
 

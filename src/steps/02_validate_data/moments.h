@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mean, sum and standard deviation that do not depend on the order of the rows, so not on the number
-// of threads: values become whole numbers around a centre, and whole numbers add up exactly.
+// Mean, sum and standard deviation that do not depend on the order of the rows, so not on the
+// number of threads: values become whole numbers around a centre, and whole numbers add up exactly.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace kingpost::steps::validate_data {
 /// Names in SQL results start with `prefix`, so that many columns share one SELECT.
 class Moments {
  public:
-  /// `least` and `most` are the smallest and largest finite value of the column (null: it has none).
+  /// `least` and `most` are the smallest and largest finite value of the column (null: it has
+  /// none).
   Moments(std::string_view type, const Json& least, const Json& most);
 
   /// Aggregates over the SQL expression `value`, which may be null.

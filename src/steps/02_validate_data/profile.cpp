@@ -23,10 +23,18 @@ constexpr int kTopValues = 20;
 constexpr std::string_view kSample = "\"_validate_data_sample\"";
 constexpr std::string_view kQuantiles = "[0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]";
 
-bool is_whole(const TableFacts& facts) { return facts.table->rows <= kWholeRows; }
-bool is_number(const ColumnFacts& facts) { return records::is_numeric(facts.column->type); }
-bool has_values(const ColumnFacts& facts) { return !facts.least.is_null(); }
-bool is_text(const ColumnFacts& facts) { return facts.column->type == "string"; }
+bool is_whole(const TableFacts& facts) {
+  return facts.table->rows <= kWholeRows;
+}
+bool is_number(const ColumnFacts& facts) {
+  return records::is_numeric(facts.column->type);
+}
+bool has_values(const ColumnFacts& facts) {
+  return !facts.least.is_null();
+}
+bool is_text(const ColumnFacts& facts) {
+  return facts.column->type == "string";
+}
 // In a large table, texts for which the file's writer gave up its dictionary hardly repeat: reading
 // them is dear and their counts say nothing.
 bool has_top(const TableFacts& facts, const ColumnFacts& column) {
@@ -91,8 +99,8 @@ Status take_sample(RunContext& context, const TableFacts& facts) {
     branches.push_back(format("SELECT {} FROM {} WHERE file_row_number BETWEEN {} AND {}{}",
                               columns, from_table(context, *facts.table, true), from, to, spread));
   }
-  return context.sql.run(format("CREATE OR REPLACE TEMP TABLE {} AS {}", kSample,
-                                join(branches, " UNION ALL ")));
+  return context.sql.run(
+      format("CREATE OR REPLACE TEMP TABLE {} AS {}", kSample, join(branches, " UNION ALL ")));
 }
 
 Result<sql::Rows> sample_numbers(RunContext& context, const TableFacts& facts) {
@@ -121,14 +129,15 @@ Result<sql::Rows> sample_values(RunContext& context, const TableFacts& facts) {
   std::vector<std::string> branches;
   for (std::size_t i = 0; i < facts.columns.size(); ++i) {
     if (!has_top(facts, facts.columns[i])) continue;
-    branches.push_back(format(
-        "(SELECT {0} AS c, CAST({1} AS VARCHAR) AS v, count(*) AS n FROM {2} WHERE {1} IS NOT NULL "
-        "GROUP BY {1} ORDER BY n DESC, v LIMIT {3})",
-        i, identifier(facts.columns[i].column->name), kSample, kTopValues));
+    branches.push_back(
+        format("(SELECT {0} AS \"_c\", CAST({1} AS VARCHAR) AS \"_v\", count(*) AS \"_n\" FROM {2} "
+               "WHERE {1} "
+               "IS NOT NULL GROUP BY {1} ORDER BY \"_n\" DESC, \"_v\" LIMIT {3})",
+               i, identifier(facts.columns[i].column->name), kSample, kTopValues));
   }
   if (branches.empty()) return sql::Rows{};
-  return context.sql.query(
-      format("SELECT * FROM ({}) ORDER BY c, n DESC, v", join(branches, " UNION ALL ")));
+  return context.sql.query(format("SELECT * FROM ({}) ORDER BY \"_c\", \"_n\" DESC, \"_v\"",
+                                  join(branches, " UNION ALL ")));
 }
 
 Result<sql::Rows> count_distinct(RunContext& context, const TableFacts& facts) {
@@ -151,8 +160,7 @@ Json number_json(const Json& cell) {
 
 void set_moments(Json& out, const ColumnFacts& column, const sql::Rows& rows,
                  const std::string& prefix) {
-  const auto answer =
-      Moments(column.column->type, column.least, column.most).read(rows, prefix);
+  const auto answer = Moments(column.column->type, column.least, column.most).read(rows, prefix);
   if (answer.count > 0) out.set("mean", answer.mean);
   if (answer.count > 1) out.set("stdev", answer.stdev);
 }
@@ -169,8 +177,8 @@ Json column_json(const TableFacts& facts, std::size_t i, const sql::Rows& rows) 
   out.set("name", column.column->name).set("type", column.column->type);
   out.set("nulls", facts.table->rows - rows.integer(0, prefix + "v"));
   if (is_text(column)) {
-    out.set("min_length", rows.at(0, prefix + "short")).set("max_length",
-                                                            rows.at(0, prefix + "long"));
+    out.set("min_length", rows.at(0, prefix + "short"))
+        .set("max_length", rows.at(0, prefix + "long"));
   } else if (column.column->type != "boolean") {
     const bool decimal = column.column->type == "decimal";
     out.set("min", decimal ? number_json(column.least) : column.least);
@@ -212,10 +220,10 @@ void set_sample(Json& out, const TableFacts& facts, std::size_t i, const sql::Ro
   if (!quantiles.is_null()) sample.set("quantiles", quantiles);
   Json top = Json::array();
   for (std::size_t r = 0; r < values.size(); ++r) {
-    if (values.integer(r, "c") != static_cast<std::int64_t>(i)) continue;
+    if (values.integer(r, "_c") != static_cast<std::int64_t>(i)) continue;
     top.push(Json::object()
-                 .set("value", shown(values.text(r, "v"), 200))
-                 .set("count", values.integer(r, "n")));
+                 .set("value", shown(values.text(r, "_v"), 200))
+                 .set("count", values.integer(r, "_n")));
   }
   if (!top.items().empty()) sample.set("top", std::move(top));
   if (!sample.entries().empty()) out.set("sample", std::move(sample));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A table's profile: what each column holds, and sketches of its distribution from a bounded sample.
+// A table's profile: what each column holds, and sketches of its distribution from a bounded
+// sample.
 #pragma once
 
 #include "steps/02_validate_data/scan.h"

@@ -112,11 +112,11 @@ class QueryFinder {
   void bind() {
     std::vector<std::string> parts;
     for (const records::TableSchema& table : context_.catalog.tables) {
-      parts.push_back(format("{} AS (SELECT * FROM {})", sql::identifier(table.name),
-                             sql::empty_table(table)));
+      parts.push_back(
+          format("{} AS (SELECT * FROM {})", sql::identifier(table.name), sql::empty_table(table)));
     }
-    const auto rows = context_.sql.query(format("DESCRIBE WITH {} SELECT * FROM (\n{}\n) AS \"_q\"",
-                                                join(parts, ", "), text_));
+    const auto rows = context_.sql.query(
+        format("DESCRIBE WITH {} SELECT * FROM (\n{}\n) AS \"_q\"", join(parts, ", "), text_));
     if (!rows) fault(format("the query does not bind: {}", shown(rows.error().what(), 300)));
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking failing rows out of a table: what stays, what is quarantined with its reasons, and how many
-// rows are dropped. Rows in = rows out + quarantined + dropped.
+// Taking failing rows out of a table: what stays, what is quarantined with its reasons, and how
+// many rows are dropped. Rows in = rows out + quarantined + dropped.
 #include <algorithm>
 
 #include "base/text.h"
@@ -29,13 +29,14 @@ Status mark_rows(RunContext& context, const TableFacts& facts,
     const std::string rows = each->row_set.empty()
                                  ? failing_rows(context, facts, each->check)
                                  : format("SELECT \"_row\" FROM {}", each->row_set);
-    branches.push_back(format("SELECT \"_row\", {} AS \"_no\", {} AS \"_reason\", {} AS \"_keep\" "
-                              "FROM ({})",
-                              each->check.number, literal(reason(each->check)),
-                              each->check.action == Action::kQuarantine, rows));
+    branches.push_back(
+        format("SELECT \"_row\", {} AS \"_no\", {} AS \"_reason\", {} AS \"_keep\" "
+               "FROM ({})",
+               each->check.number, literal(reason(each->check)),
+               each->check.action == Action::kQuarantine, rows));
   }
-  return context.sql.run(format("CREATE OR REPLACE TEMP TABLE {} AS {}", kMarks,
-                                join(branches, " UNION ALL ")));
+  return context.sql.run(
+      format("CREATE OR REPLACE TEMP TABLE {} AS {}", kMarks, join(branches, " UNION ALL ")));
 }
 
 // Conditions alone keep the scan's order; rows found by queries are left out by number, and sorted
@@ -44,9 +45,8 @@ std::string remaining_query(const RunContext& context, const TableFacts& facts,
                             const std::vector<const Finding*>& removing) {
   const records::TableSchema& schema = facts.table->schema;
   const std::string columns = sql::identifiers(schema.names());
-  const bool by_condition = std::all_of(removing.begin(), removing.end(), [](const Finding* each) {
-    return each->row_set.empty();
-  });
+  const bool by_condition = std::all_of(removing.begin(), removing.end(),
+                                        [](const Finding* each) { return each->row_set.empty(); });
   if (!by_condition) {
     return format(
         "SELECT {} FROM {} WHERE file_row_number NOT IN (SELECT \"_row\" FROM {}) ORDER BY "
@@ -74,7 +74,8 @@ Result<records::Table> write_quarantined(RunContext& context, const TableFacts& 
   return write_table(
       context, out,
       format("SELECT {0}, \"_m\".\"_reason\", \"_m\".\"_row\" FROM {1} JOIN (SELECT \"_row\", "
-             "string_agg(\"_reason\", '; ' ORDER BY \"_no\") AS \"_reason\" FROM {2} GROUP BY \"_row\" "
+             "string_agg(\"_reason\", '; ' ORDER BY \"_no\") AS \"_reason\" FROM {2} GROUP BY "
+             "\"_row\" "
              "HAVING bool_or(\"_keep\")) AS \"_m\" ON file_row_number = \"_m\".\"_row\" ORDER BY "
              "\"_m\".\"_row\"",
              join(columns, ", "), from_table(context, *facts.table, true), kMarks));
@@ -95,8 +96,8 @@ Result<Removal> remove_rows(RunContext& context, const TableFacts& facts,
   out.remaining = *facts.table;
   if (removing.empty()) return out;
   TRY_STATUS(mark_rows(context, facts, removing));
-  TRY(out.remaining, write_table(context, facts.table->schema,
-                                 remaining_query(context, facts, removing)));
+  TRY(out.remaining,
+      write_table(context, facts.table->schema, remaining_query(context, facts, removing)));
   if (quarantines) {
     TRY(records::Table table, write_quarantined(context, facts));
     out.quarantined = std::move(table);

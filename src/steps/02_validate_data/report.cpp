@@ -17,7 +17,8 @@ std::string example_text(const Finding& finding, const Json& example) {
   const std::int64_t count = example["count"].integer();
   if (count > 1) places.push_back(format("{} rows", grouped(count)));
   if (example.has("row")) {
-    places.push_back(format("{}row {}", count > 1 ? "first " : "", grouped(example["row"].integer())));
+    places.push_back(
+        format("{}row {}", count > 1 ? "first " : "", grouped(example["row"].integer())));
   }
   for (const auto& [name, value] : example["key"].entries()) {
     const auto& columns = finding.check.columns;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Queries of checks that look at several rows at once, at names and types, or at what the user asks.
+// Queries of checks that look at several rows at once, at names and types, or at what the user
+// asks.
 #include "steps/02_validate_data/row_sets.h"
 
 #include <algorithm>
@@ -43,7 +44,8 @@ std::string orphan_rows(const RunContext& context, const TableFacts& facts, cons
   const Reference reference = reference_of(check);
   const std::string column = identifier(check.columns[0]);
   return format(
-      "SELECT \"_t\".\"_row\" FROM (SELECT file_row_number AS \"_row\", {0} AS \"_v\" FROM {1} WHERE "
+      "SELECT \"_t\".\"_row\" FROM (SELECT file_row_number AS \"_row\", {0} AS \"_v\" FROM {1} "
+      "WHERE "
       "{2}) AS \"_t\" ANTI JOIN (SELECT {3} AS \"_v\" FROM {4}) AS \"_p\" ON \"_t\".\"_v\" = "
       "\"_p\".\"_v\"",
       column, from_table(context, *facts.table, true), looked_at(check),
@@ -53,13 +55,14 @@ std::string orphan_rows(const RunContext& context, const TableFacts& facts, cons
 // A NaN fails and is skipped, so that the value after it is compared with the last real one.
 std::string falling_rows(const RunContext& context, const TableFacts& facts, const Check& check) {
   const std::string column = identifier(check.columns[0]);
-  const bool can_be_nan =
-      starts_with(facts.table->schema.find(check.columns[0])->type, "float");
+  const bool can_be_nan = starts_with(facts.table->schema.find(check.columns[0])->type, "float");
   const std::string real =
       can_be_nan ? format("CASE WHEN isnan({0}) THEN NULL ELSE {0} END", column) : column;
   return format(
-      "SELECT \"_row\" FROM (SELECT file_row_number AS \"_row\", {0} AS \"_v\", lag({1} IGNORE NULLS) "
-      "OVER (ORDER BY file_row_number) AS \"_before\" FROM {2} WHERE {3}) AS \"_t\" WHERE \"_v\" {4} "
+      "SELECT \"_row\" FROM (SELECT file_row_number AS \"_row\", {0} AS \"_v\", lag({1} IGNORE "
+      "NULLS) "
+      "OVER (ORDER BY file_row_number) AS \"_before\" FROM {2} WHERE {3}) AS \"_t\" WHERE \"_v\" "
+      "{4} "
       "\"_before\"{5}",
       column, real, from_table(context, *facts.table, true), looked_at(check),
       check.node->flag("strictly") ? "<=" : "<", can_be_nan ? " OR isnan(\"_v\")" : "");
@@ -105,8 +108,8 @@ void compare_distinct(std::int64_t count, Finding& finding) {
 Result<std::string> counting_query(const RunContext& context, const TableFacts& facts,
                                    const Check& check) {
   if (check.kind == "unique") {
-    return format("SELECT CAST(coalesce(sum(n), 0) AS BIGINT) AS n FROM ({})",
-                  repeated_groups(context, facts, check, "count(*) AS n"));
+    return format("SELECT CAST(coalesce(sum(\"_n\"), 0) AS BIGINT) AS n FROM ({})",
+                  repeated_groups(context, facts, check, "count(*) AS \"_n\""));
   }
   if (check.scope == Scope::kDistinct) {
     return format("SELECT count(*) AS n FROM (SELECT DISTINCT {} FROM {} WHERE {})",

@@ -39,8 +39,8 @@ void add_counts(const Check& check, const std::string& prefix, std::vector<std::
     return;
   }
   const std::string evaluated = evaluated_condition(check);
-  items.push_back(count_if(
-      narrowed ? format("{} AND {}", check.where, evaluated) : evaluated, prefix + "v"));
+  items.push_back(
+      count_if(narrowed ? format("{} AND {}", check.where, evaluated) : evaluated, prefix + "v"));
 }
 
 void within(const Finding& finding, double value, bool& wrong) {
@@ -59,15 +59,16 @@ void read_statistic(const Part& part, const ColumnFacts& facts, const std::strin
   }
   const std::int64_t odd = part.rows.integer(0, prefix + "odd");
   if (odd > 0) {
-    finding.not_computed = format("{} of the values {} NaN or infinite", grouped(odd),
-                                  odd == 1 ? "is" : "are");
+    finding.not_computed =
+        format("{} of the values {} NaN or infinite", grouped(odd), odd == 1 ? "is" : "are");
     return;
   }
   double value = 0;
   if (kind == "median") {
     value = part.rows.at(0, prefix + "m").number();
   } else {
-    const auto answer = Moments(facts.column->type, facts.least, facts.most).read(part.rows, prefix);
+    const auto answer =
+        Moments(facts.column->type, facts.least, facts.most).read(part.rows, prefix);
     if (kind == "stdev" && answer.count < 2) {
       finding.not_computed = "a standard deviation needs two values";
       return;
@@ -88,8 +89,7 @@ void read_freshness(RunContext& context, const Part& part, const std::string& pr
   }
   const Node& node = *finding.check.node;
   const Micros age = context.settings.now - *time;
-  finding.observed =
-      Json::object().set("newest", newest.text()).set("age", duration_text(age));
+  finding.observed = Json::object().set("newest", newest.text()).set("age", duration_text(age));
   finding.wrong = node.has("error_after") && age > node.integer("error_after");
   finding.old = node.has("warn_after") && age > node.integer("warn_after");
 }
@@ -173,12 +173,12 @@ Part part_of(const Finding& finding, const TableFacts& facts, const std::string&
     part.items.push_back(count_if(format("NOT isfinite({})", looked_at(check)), prefix + "odd"));
   }
   if (is_moment(check)) {
-    const auto items = Moments(column.column->type, column.least, column.most)
-                           .items(looked_at(check), prefix);
+    const auto items =
+        Moments(column.column->type, column.least, column.most).items(looked_at(check), prefix);
     part.items.insert(part.items.end(), items.begin(), items.end());
   } else {
-    part.items.push_back(format("quantile_cont(CAST({} AS DOUBLE), 0.5) AS {}m", looked_at(check),
-                                prefix));
+    part.items.push_back(
+        format("quantile_cont(CAST({} AS DOUBLE), 0.5) AS {}m", looked_at(check), prefix));
   }
   return part;
 }

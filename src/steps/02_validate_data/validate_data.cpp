@@ -15,16 +15,24 @@
 namespace kingpost::steps::validate_data {
 namespace {
 
-// Columns that the step itself adds to rows.
+void refuse_column(CheckContext& context, const Mark& mark, const records::TableSchema& schema,
+                   std::string_view name) {
+  if (schema.find(name) == nullptr) return;
+  context.faults.add(
+      fault_at(mark, "validate_data.column_reserved",
+               format("table \"{}\" has a column \"{}\", a name that this step gives itself",
+                      schema.name, name),
+               "rename the column in ingest"));
+}
+
+// Columns that the step adds to the rows of a quarantine.
 void reserved_columns(CheckContext& context, const Entry& entry,
                       const records::TableSchema& schema) {
-  for (const std::string_view name : {"file_row_number", "_row", "_reason"}) {
-    if (schema.find(name) == nullptr) continue;
-    context.faults.add(fault_at(
-        entry.key_mark, "validate_data.column_reserved",
-        format("table \"{}\" has a column \"{}\", a name that this step gives itself", entry.key,
-               name),
-        "rename the column in ingest"));
+  for (const Check& each : read_checks(context.section, entry.key)) {
+    if (each.action != Action::kQuarantine) continue;
+    refuse_column(context, entry.key_mark, schema, "_row");
+    refuse_column(context, entry.key_mark, schema, "_reason");
+    return;
   }
 }
 
@@ -99,6 +107,10 @@ void warn(const std::vector<Finding>& findings, Totals& totals, Outcome& outcome
 }  // namespace
 
 void check(CheckContext& context) {
+  // The engine's own name for the number of a row.
+  for (const records::TableSchema& each : context.catalog.tables) {
+    refuse_column(context, context.section.mark, each, "file_row_number");
+  }
   for (const Entry& entry : context.section.entries) {
     const records::TableSchema* schema = context.catalog.find(entry.key);
     if (schema == nullptr) {

@@ -33,9 +33,9 @@ std::vector<Field> with_column(std::vector<Field> others) {
 Variant statistic(std::string_view name, std::string_view doc, std::string_view alias) {
   return {.name = name,
           .doc = doc,
-          .fields = with_column(
-              {{.name = "min", .kind = FieldKind::kNumber, .doc = "the least allowed"},
-               {.name = "max", .kind = FieldKind::kNumber, .doc = "the most allowed"}}),
+          .fields =
+              with_column({{.name = "min", .kind = FieldKind::kNumber, .doc = "the least allowed"},
+                           {.name = "max", .kind = FieldKind::kNumber, .doc = "the most allowed"}}),
           .aliases = {alias}};
 }
 
@@ -94,20 +94,6 @@ std::vector<Variant> row_checks() {
                    .doc = "max itself is refused",
                    .fallback = "false"}},
        .aliases = {"expect_column_values_to_be_between"}},
-      {.name = "length",
-       .doc = "every text has so many characters (Unicode code points)",
-       .fields = with_column(whole_bounds("the fewest characters", "the most characters")),
-       .aliases = {"expect_column_value_lengths_to_be_between"}},
-      {.name = "matches",
-       .doc = "the regular expression (RE2) is found in every text",
-       .fields = {column(),
-                  {.name = "pattern", .doc = "the expression; ^ and $ anchor it", .required = true}},
-       .aliases = {"expect_column_values_to_match_regex"}},
-      {.name = "not_matches",
-       .doc = "the regular expression (RE2) is found in no text",
-       .fields = {column(),
-                  {.name = "pattern", .doc = "the expression; ^ and $ anchor it", .required = true}},
-       .aliases = {"expect_column_values_to_not_match_regex"}},
       {.name = "relationships",
        .doc = "every value stands in a column of another table",
        .fields = {column(),
@@ -120,6 +106,29 @@ std::vector<Variant> row_checks() {
                    .doc = "equal neighbours are refused too",
                    .fallback = "false"}},
        .aliases = {"expect_column_values_to_be_increasing"}},
+  };
+}
+
+std::vector<Variant> text_checks() {
+  return {
+      {.name = "length",
+       .doc = "every text has so many characters (Unicode code points)",
+       .fields = with_column(whole_bounds("the fewest characters", "the most characters")),
+       .aliases = {"expect_column_value_lengths_to_be_between"}},
+      {.name = "matches",
+       .doc = "the regular expression (RE2) is found in every text",
+       .fields = {column(),
+                  {.name = "pattern",
+                   .doc = "the expression; ^ and $ anchor it",
+                   .required = true}},
+       .aliases = {"expect_column_values_to_match_regex"}},
+      {.name = "not_matches",
+       .doc = "the regular expression (RE2) is found in no text",
+       .fields = {column(),
+                  {.name = "pattern",
+                   .doc = "the expression; ^ and $ anchor it",
+                   .required = true}},
+       .aliases = {"expect_column_values_to_not_match_regex"}},
   };
 }
 
@@ -162,10 +171,8 @@ std::vector<Variant> column_checks() {
 
 std::vector<Variant> table_checks() {
   std::vector<Field> counts = whole_bounds("the fewest rows", "the most rows");
-  counts.push_back({.name = "equals",
-                    .kind = FieldKind::kInteger,
-                    .doc = "exactly so many rows",
-                    .least = 0});
+  counts.push_back(
+      {.name = "equals", .kind = FieldKind::kInteger, .doc = "exactly so many rows", .least = 0});
   return {
       {.name = "row_count",
        .doc = "the table has so many rows",
@@ -199,7 +206,7 @@ std::vector<Variant> table_checks() {
 
 Field section() {
   Shape shape{.fields = common_fields(), .tag = "check", .variants = row_checks()};
-  for (auto& more : {column_checks(), table_checks()}) {
+  for (auto& more : {text_checks(), column_checks(), table_checks()}) {
     shape.variants.insert(shape.variants.end(), more.begin(), more.end());
   }
   Field each = object_of({.doc = "one check"}, std::move(shape));

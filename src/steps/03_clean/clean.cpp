@@ -49,8 +49,8 @@ Error failed(const sql::Rewrite& rewrite, const Node& rules, const std::string& 
   const auto number = rewrite.failed_rule();
   if (!number || error.id() != "engine.query_failed") return error;
   const Node& rule = rules.items[*number];
-  return fail(Code::kInvalidInput, "clean.expression_failed", "{}: {}",
-              label(table, *number, rule), shown(split(error.what(), '\n')[0], 200))
+  return fail(Code::kInvalidInput, "clean.expression_failed", "{}: {}", label(table, *number, rule),
+              shown(split(error.what(), '\n')[0], 200))
       .at(rule.mark.place())
       .hint("some row holds a value that the expression cannot take; try_cast gives null instead");
 }
@@ -61,9 +61,8 @@ Status write_dropped(RunContext& context, const records::Table& table, const Nod
   for (const Node& rule : rules.items) {
     words.push_back(format("{} {}", words.size() + 1, rule_name(rule)));
   }
-  TRY(records::Table aside,
-      write_table(context, rewrite.dropped_schema(table.name + ".dropped"),
-                  rewrite.dropped_query(words)));
+  TRY(records::Table aside, write_table(context, rewrite.dropped_schema(table.name + ".dropped"),
+                                        rewrite.dropped_query(words)));
   if (aside.rows != dropped) {
     return fail(Code::kInternal, "clean.rows_lost",
                 "{} rows of \"{}\" were dropped but {} are kept aside", dropped, table.name,
@@ -73,8 +72,8 @@ Status write_dropped(RunContext& context, const records::Table& table, const Nod
   return {};
 }
 
-Result<TableResult> clean_table(RunContext& context, const records::Table& table,
-                                const Node& rules, Outcome& outcome) {
+Result<TableResult> clean_table(RunContext& context, const records::Table& table, const Node& rules,
+                                Outcome& outcome) {
   sql::Rewrite rewrite(context.sql, table.schema, context.objects.path_of(table.digest));
   records::TableSchema schema = table.schema;
   Faults none;
@@ -122,11 +121,11 @@ void check(CheckContext& context) {
   for (const Entry& entry : context.section.entries) {
     records::TableSchema* schema = context.catalog.find(entry.key);
     if (schema == nullptr) {
-      context.faults.add(fault_at(
-          entry.key_mark, "clean.table_missing",
-          format("there is no table \"{}\"", shown(entry.key)),
-          did_you_mean(entry.key, context.catalog.names(),
-                       format("tables: {}", listed(context.catalog.names(), 30)))));
+      context.faults.add(
+          fault_at(entry.key_mark, "clean.table_missing",
+                   format("there is no table \"{}\"", shown(entry.key)),
+                   did_you_mean(entry.key, context.catalog.names(),
+                                format("tables: {}", listed(context.catalog.names(), 30)))));
       continue;
     }
     for (const Node& rule : entry.value.items) {
@@ -153,9 +152,8 @@ Result<Outcome> run(RunContext& context) {
     tables.push(std::move(result->report));
   }
   outcome.report.set("tables", std::move(tables));
-  outcome.counts = {{"rows", outcome.output.rows()},
-                    {"values changed", values},
-                    {"rows dropped", dropped}};
+  outcome.counts = {
+      {"rows", outcome.output.rows()}, {"values changed", values}, {"rows dropped", dropped}};
   return outcome;
 }
 

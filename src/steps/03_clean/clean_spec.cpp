@@ -77,7 +77,8 @@ std::vector<Variant> variants() {
        {}},
       {"clip",
        "Moves numbers and times that lie outside of a range to its ends; NaN stays",
-       {column(), scalar("min", "The least value", false), scalar("max", "The largest value", false)},
+       {column(), scalar("min", "The least value", false),
+        scalar("max", "The largest value", false)},
        {}},
       {"hhmm_to_minutes",
        "Reads a local clock such as 517, 0517 or 05:17 as minutes since midnight (int32); 2400 is "
@@ -95,9 +96,9 @@ Field make_spec() {
   shape.variants = variants();
   Field rule = object_of({.name = "rule", .doc = "A rule"}, std::move(shape));
   Field rules = list_of({.doc = "The rules of one table, applied in their order"}, std::move(rule));
-  return map_of({.name = "clean",
-                 .doc = "Repairs values and takes out rows: a list of rules per table"},
-                std::move(rules));
+  return map_of(
+      {.name = "clean", .doc = "Repairs values and takes out rows: a list of rules per table"},
+      std::move(rules));
 }
 
 }  // namespace

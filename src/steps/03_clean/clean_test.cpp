@@ -88,8 +88,9 @@ TEST_F(Clean, KeepsTheLastByWholeRowOrByColumns) {
   h.add_table("t",
               "SELECT * FROM (VALUES (1, 'NaN'::DOUBLE, 'x'), (1, 'NaN'::DOUBLE, 'x'), (1, 2.0, "
               "'x'), (2, 2.0, 'y')) AS v(a, b, c)");
-  EXPECT_EQ(rows(clean("t: [{rule: drop_duplicates, by: row, keep: last}]"), "a, CAST(b AS VARCHAR)"),
-            (Table{{"1", "nan"}, {"1", "2.0"}, {"2", "2.0"}}));
+  EXPECT_EQ(
+      rows(clean("t: [{rule: drop_duplicates, by: row, keep: last}]"), "a, CAST(b AS VARCHAR)"),
+      (Table{{"1", "nan"}, {"1", "2.0"}, {"2", "2.0"}}));
   EXPECT_EQ(rows(clean("t: [{rule: drop_duplicates, by: columns, columns: [a], keep: last}]"),
                  "a, CAST(b AS VARCHAR)"),
             (Table{{"1", "2.0"}, {"2", "2.0"}}));
@@ -107,8 +108,8 @@ TEST_F(Clean, RepeatsLookOnlyAtRowsThatAreStillThere) {
 
 TEST_F(Clean, ARuleDoesNotTouchARowThatIsGone) {
   h.add_table("t", "SELECT * FROM (VALUES (1, NULL), (2, NULL), (3, 'x')) AS v(n, s)");
-  const Outcome outcome = clean(
-      "t: [{rule: drop_rows, where: n = 1}, {rule: fill_null, column: s, value: '?'}]");
+  const Outcome outcome =
+      clean("t: [{rule: drop_rows, where: n = 1}, {rule: fill_null, column: s, value: '?'}]");
   EXPECT_EQ(rule(outcome, 1)["values"].integer(), 1);
   EXPECT_EQ(rows(outcome), (Table{{"2", "?"}, {"3", "x"}}));
   EXPECT_EQ(h.rows(*outcome.beside.find("t.dropped"), "SELECT s FROM {}"), (Table{{"null"}}));
@@ -129,8 +130,8 @@ TEST_F(Clean, SetsNullByValueAndByCondition) {
       "t:\n"
       "- {rule: set_null, column: x, values: [-999, nan], where: x > 1e300}\n"
       "- {rule: set_null, column: s, values: [\"n/a\", \"\"]}\n");
-  EXPECT_EQ(rows(outcome), (Table{{"null", "null"}, {"null", "null"}, {"null", "ok"},
-                                  {"5.0", "null"}}));
+  EXPECT_EQ(rows(outcome),
+            (Table{{"null", "null"}, {"null", "null"}, {"null", "ok"}, {"5.0", "null"}}));
   EXPECT_EQ(rule(outcome, 0)["values"].integer(), 3);
   EXPECT_EQ(rule(outcome, 0)["examples"].dump(),
             R"([{"row":0,"column":"x","before":"-999.0","after":null},)"
@@ -156,9 +157,11 @@ TEST_F(Clean, ClipsNumbersAndTimesAndLeavesNan) {
       "t:\n"
       "- {rule: clip, column: x, min: -1.5, max: 9}\n"
       "- {rule: clip, column: d, min: 1900-01-01, max: 2100-01-01}\n");
-  EXPECT_EQ(rows(outcome, "CAST(x AS VARCHAR), d"),
-            (Table{{"nan", "1900-01-01"}, {"9.0", "2013-05-05"}, {"-1.5", "null"},
-                   {"5.5", "2100-01-01"}, {"null", "null"}}));
+  EXPECT_EQ(rows(outcome, "CAST(x AS VARCHAR), d"), (Table{{"nan", "1900-01-01"},
+                                                           {"9.0", "2013-05-05"},
+                                                           {"-1.5", "null"},
+                                                           {"5.5", "2100-01-01"},
+                                                           {"null", "null"}}));
   EXPECT_EQ(rule(outcome, 0)["values"].integer(), 2);
 }
 
@@ -169,10 +172,15 @@ TEST_F(Clean, ReadsClocksFromNumbersAndTexts) {
               "'inf'::DOUBLE), (NULL, NULL, NULL), (2359, '05:17', 59.0), (99999999999, '123456', "
               "2360.0)) AS v(i, s, f)");
   const Outcome outcome = clean("t: [{rule: hhmm_to_minutes, columns: [i, s, f]}]");
-  EXPECT_EQ(rows(outcome),
-            (Table{{"317", "317", "317"}, {"1440", "1440", "1440"}, {"0", "0", "0"},
-                   {"null", "null", "null"}, {"null", "null", "null"}, {"null", "null", "null"},
-                   {"null", "null", "null"}, {"1439", "317", "59"}, {"null", "null", "null"}}));
+  EXPECT_EQ(rows(outcome), (Table{{"317", "317", "317"},
+                                  {"1440", "1440", "1440"},
+                                  {"0", "0", "0"},
+                                  {"null", "null", "null"},
+                                  {"null", "null", "null"},
+                                  {"null", "null", "null"},
+                                  {"null", "null", "null"},
+                                  {"1439", "317", "59"},
+                                  {"null", "null", "null"}}));
   EXPECT_EQ(leaving.find("t")->find("i")->type, "int32");
   EXPECT_EQ(rule(outcome)["values"].integer(), 24);
   EXPECT_EQ(rule(outcome)["invalid"].integer(), 12);
@@ -269,12 +277,13 @@ TEST_F(Clean, TheSameBytesForOneAndTwoThreadsInTheOrderOfTheInput) {
     const Outcome outcome = clean(yaml);
     seen.push_back(outcome.output.find("t")->digest + outcome.beside.find("t.dropped")->digest +
                    outcome.report.dump());
-    EXPECT_EQ(rows(outcome,
-                   "bool_and(n = wanted), count(*) FROM (SELECT n, row_number() OVER () AS nth FROM "
-                   "{}) JOIN (SELECT wanted, row_number() OVER (ORDER BY i) AS nth FROM (SELECT i, "
-                   "i * 7919 % 300000 AS wanted FROM range(300000) AS r(i)) WHERE wanted % 10 <> 3) "
-                   "USING (nth) --"),
-              (Table{{"true", "270000"}}));
+    EXPECT_EQ(
+        rows(outcome,
+             "bool_and(n = wanted), count(*) FROM (SELECT n, row_number() OVER () AS nth FROM "
+             "{}) JOIN (SELECT wanted, row_number() OVER (ORDER BY i) AS nth FROM (SELECT i, "
+             "i * 7919 % 300000 AS wanted FROM range(300000) AS r(i)) WHERE wanted % 10 <> 3) "
+             "USING (nth) --"),
+        (Table{{"true", "270000"}}));
   }
   EXPECT_EQ(seen[0], seen[1]);
   EXPECT_EQ(seen[1], seen[2]);
@@ -351,8 +360,9 @@ TEST_F(Clean, LaterRulesSeeTheTypesOfEarlierOnes) {
 
 TEST_F(Clean, AnExpressionThatCannotBeComputedIsNamed) {
   h.add_table("t", "SELECT * FROM (VALUES ('1'), ('x')) AS v(s)");
-  h.section("t:\n- {rule: trim, columns: [s]}\n- {rule: drop_rows, where: CAST(s AS INTEGER) > 5}\n",
-            spec(), "clean");
+  h.section(
+      "t:\n- {rule: trim, columns: [s]}\n- {rule: drop_rows, where: CAST(s AS INTEGER) > 5}\n",
+      spec(), "clean");
   h.check(check);
   const auto outcome = h.run(run);
   ASSERT_FALSE(outcome);
@@ -378,9 +388,9 @@ TEST_F(Clean, RealWeatherHasOneImpossibleWindSpeed) {
 
 TEST_F(Clean, RealFlightsAllClocksAreRead) {
   h.add_table("flights", kFlights, {"time_hour", "carrier", "flight"});
-  const Outcome outcome =
-      clean("flights: [{rule: drop_duplicates}, {rule: hhmm_to_minutes, columns: [dep_time, "
-            "sched_dep_time, arr_time, sched_arr_time]}]");
+  const Outcome outcome = clean(
+      "flights: [{rule: drop_duplicates}, {rule: hhmm_to_minutes, columns: [dep_time, "
+      "sched_dep_time, arr_time, sched_arr_time]}]");
   EXPECT_EQ(rule(outcome, 1)["invalid"].integer(), 0);
   EXPECT_EQ(outcome.output.find("flights")->rows, 336776);
   // Midnight is written 2400 only where it was measured: 29 departures and 150 arrivals.

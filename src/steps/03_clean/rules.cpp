@@ -34,8 +34,8 @@ void set_null(const Node& rule, sql::Rewrite& rewrite) {
     values.push_back(value_of(each, type_of(rewrite, column)));
   }
   if (!values.empty()) conditions.push_back(format("{} IN ({})", name, join(values, ", ")));
-  rewrite.assign({{column, format("CASE WHEN {} THEN NULL ELSE {} END", join(conditions, " OR "),
-                                  name)}});
+  rewrite.assign(
+      {{column, format("CASE WHEN {} THEN NULL ELSE {} END", join(conditions, " OR "), name)}});
 }
 
 void set(const Node& rule, sql::Rewrite& rewrite) {
@@ -54,9 +54,9 @@ void replace(const Node& rule, sql::Rewrite& rewrite) {
   const std::string type = type_of(rewrite, column);
   std::string value = "CASE";
   for (const Entry& entry : rule.map("values")) {
-    value += format(" WHEN {} = {} THEN {}", name,
-                    sql::typed_literal(entry.key, type).value_or("NULL"),
-                    value_of(entry.value, type));
+    value +=
+        format(" WHEN {} = {} THEN {}", name, sql::typed_literal(entry.key, type).value_or("NULL"),
+               value_of(entry.value, type));
   }
   rewrite.assign({{column, format("{} ELSE {} END", value, name)}});
 }
@@ -92,14 +92,13 @@ void hhmm_to_minutes(const Node& rule, sql::Rewrite& rewrite) {
   std::vector<sql::Assignment> assignments;
   for (const std::string& column : rule.texts("columns")) {
     const std::string number = clock_number(sql::identifier(column), type_of(rewrite, column));
-    assignments.push_back(
-        {.column = column,
-         .value = format("CASE WHEN {0} BETWEEN 0 AND 2400 AND {0} % 100 < 60 "
-                         "THEN {0} // 100 * 60 + {0} % 100 END",
-                         "(" + number + ")"),
-         .type = "int32",
-         .counts_all = true,
-         .counts_nulled = true});
+    assignments.push_back({.column = column,
+                           .value = format("CASE WHEN {0} BETWEEN 0 AND 2400 AND {0} % 100 < 60 "
+                                           "THEN {0} // 100 * 60 + {0} % 100 END",
+                                           "(" + number + ")"),
+                           .type = "int32",
+                           .counts_all = true,
+                           .counts_nulled = true});
   }
   rewrite.assign(assignments);
 }
@@ -154,7 +153,8 @@ Status apply_rule(const Node& rule, const records::TableSchema& schema, sql::Rew
   } else if (word == "trim") {
     each_column(rule, rewrite, [](const std::string& name) { return sql::trimmed(name); });
   } else if (word == "empty_to_null") {
-    each_column(rule, rewrite, [](const std::string& name) { return format("nullif({}, '')", name); });
+    each_column(rule, rewrite,
+                [](const std::string& name) { return format("nullif({}, '')", name); });
   } else {
     return fail(Code::kInternal, "clean.rule_unknown", "rule \"{}\" has no code", word);
   }

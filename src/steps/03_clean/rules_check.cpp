@@ -216,8 +216,7 @@ class RuleCheck {
   void hhmm_to_minutes() {
     for (const auto& [node, column] : columns()) {
       if (column.type != "string" && !records::is_numeric(column.type)) {
-        wrong_type(node.mark, column, "whole numbers or texts",
-                   "a clock such as 517 or \"05:17\"");
+        wrong_type(node.mark, column, "whole numbers or texts", "a clock such as 517 or \"05:17\"");
         continue;
       }
       column.type = "int32";

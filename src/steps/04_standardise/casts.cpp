@@ -13,7 +13,9 @@ namespace {
 
 using records::is_integer;
 
-bool is_float(const std::string& type) { return type == "float32" || type == "float64"; }
+bool is_float(const std::string& type) {
+  return type == "float32" || type == "float64";
+}
 
 // `text` where a value is there and `fine` is not true.
 std::string unless(const std::string& name, const std::string& fine, const std::string& text) {
@@ -31,7 +33,8 @@ std::string try_cast(const std::string& value, const std::string& to) {
 // White space is the most frequent fault of text, and invisible; so it is named.
 std::string text_reason(const std::string& name, std::string_view otherwise) {
   return format(
-      "CASE WHEN {} <> {} THEN 'has white space around it' WHEN {} = '' THEN 'is empty' ELSE {} END",
+      "CASE WHEN {} <> {} THEN 'has white space around it' WHEN {} = '' THEN 'is empty' ELSE {} "
+      "END",
       name, sql::trimmed(name), name, otherwise);
 }
 
@@ -46,26 +49,25 @@ Cast text_to_integer(const std::string& name, const std::string& to) {
   constexpr std::string_view kWhole = "[+-]?[0-9]+(\\.0*)?";
   const std::string value = try_cast(
       format("CASE WHEN {} THEN split_part({}, '.', 1) END", matches(name, kWhole), name), to);
-  const std::string fault =
-      format("CASE WHEN {} THEN 'out of range of {}' WHEN {} THEN 'has a fraction' ELSE 'not a "
-             "whole number' END",
-             matches(name, kWhole), to, matches(name, "[+-]?[0-9]*\\.[0-9]+"));
+  const std::string fault = format(
+      "CASE WHEN {} THEN 'out of range of {}' WHEN {} THEN 'has a fraction' ELSE 'not a "
+      "whole number' END",
+      matches(name, kWhole), to, matches(name, "[+-]?[0-9]*\\.[0-9]+"));
   return {value, unless(name, value + " IS NOT NULL", text_reason(name, fault))};
 }
 
 Cast text_to_float(const std::string& name, const std::string& to) {
   constexpr std::string_view kInfinite = "(?i)[+-]?inf(inity)?";
-  const std::string number = matches(
-      name,
-      "(?i)[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan");
+  const std::string number =
+      matches(name, "(?i)[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan");
   const std::string value = try_cast(format("CASE WHEN {} THEN {} END", number, name), to);
   // A long whole number is an identifier more often than a measure: rounding would merge two.
   const std::string whole = format("TRY_CAST(split_part({}, '.', 1) AS HUGEINT)", name);
   const std::string rounded =
       format("({} AND ({} IS NULL OR {} IS DISTINCT FROM TRY_CAST({} AS HUGEINT)))",
              matches(name, "[+-]?[0-9]{8,}(\\.0*)?"), whole, whole, value);
-  const std::string range = format("({} IS NULL OR isinf({}) AND NOT {})", value, value,
-                                   matches(name, kInfinite));
+  const std::string range =
+      format("({} IS NULL OR isinf({}) AND NOT {})", value, value, matches(name, kInfinite));
   const std::string reason = format(
       "CASE WHEN {} IS NULL THEN NULL WHEN NOT {} THEN {} WHEN {} THEN 'out of range of {}' WHEN "
       "{} THEN 'loses digits as {}' END",
@@ -91,15 +93,14 @@ Cast text_to_decimal(const std::string& name) {
 Cast text_to_instant(const std::string& name) {
   constexpr std::string_view kZone = "(Z|[+-](0[0-9]|1[0-5])(:?[0-5][0-9])?)";
   constexpr std::string_view kClock = "([01][0-9]|2[0-3]):[0-5][0-9]";
-  const std::string seconds =
-      format("[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{}:[0-5][0-9](\\.[0-9]{{1,6}})?{}", kClock, kZone);
-  const std::string minutes =
-      format("[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{}{}", kClock, kZone);
+  const std::string seconds = format(
+      "[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{}:[0-5][0-9](\\.[0-9]{{1,6}})?{}", kClock, kZone);
+  const std::string minutes = format("[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{}{}", kClock, kZone);
   // The engine reads a zone only after seconds.
-  const std::string value = try_cast(
-      format("CASE WHEN {} THEN {} WHEN {} THEN {}[:16] || ':00' || {}[17:] END",
-             matches(name, seconds), name, matches(name, minutes), name, name),
-      "timestamp_utc");
+  const std::string value =
+      try_cast(format("CASE WHEN {} THEN {} WHEN {} THEN {}[:16] || ':00' || {}[17:] END",
+                      matches(name, seconds), name, matches(name, minutes), name, name),
+               "timestamp_utc");
   const std::string fault = format(
       "CASE WHEN TRY_CAST({} AS TIMESTAMP) IS NOT NULL AND NOT regexp_matches({}, '{}$') THEN 'has "
       "no zone' ELSE 'not an ISO timestamp with a zone' END",
@@ -133,8 +134,8 @@ std::optional<Cast> to_text(const std::string& name, const std::string& from) {
   }
   if (from == "timestamp") return Cast{format("replace({}, ' ', 'T')", text), {}};
   if (from == "timestamp_utc") {
-    return Cast{
-        format("replace(CAST(CAST({} AS TIMESTAMP) AS VARCHAR), ' ', 'T') || 'Z'", name), {}};
+    return Cast{format("replace(CAST(CAST({} AS TIMESTAMP) AS VARCHAR), ' ', 'T') || 'Z'", name),
+                {}};
   }
   return Cast{text, {}};
 }
@@ -159,12 +160,12 @@ Cast float_to(const std::string& name, const std::string& from, const std::strin
   const std::string range = format("'out of range of {}'", to);
   if (to == "float64") return {value, {}};
   if (to == "float32") {
-    return {value, unless(name, format("{} IS NOT NULL AND ({} = 0 OR {} <> 0)", value, name, value),
-                          range)};
+    return {
+        value,
+        unless(name, format("{} IS NOT NULL AND ({} = 0 OR {} <> 0)", value, name, value), range)};
   }
-  const std::string odd =
-      format("WHEN isnan({0}) THEN 'nan is no {1}' WHEN isinf({0}) THEN 'infinity is no {1}'", name,
-             to);
+  const std::string odd = format(
+      "WHEN isnan({0}) THEN 'nan is no {1}' WHEN isinf({0}) THEN 'infinity is no {1}'", name, to);
   if (to == "decimal") {
     return {value,
             format("CASE {} WHEN {} IS NOT NULL AND {} IS NULL THEN {} WHEN CAST({} AS {}) <> {} "
@@ -180,9 +181,10 @@ Cast decimal_to(const std::string& name, const std::string& to) {
   const std::string value = try_cast(name, to);
   const std::string reason = is_float(to)
                                  ? format("'loses digits as {}'", to)
-                                 : format("CASE WHEN {0} <> trunc({0}) THEN 'has a fraction' ELSE "
-                                          "'out of range of {1}' END",
-                                          name, to);
+                                 : format(
+                                       "CASE WHEN {0} <> trunc({0}) THEN 'has a fraction' ELSE "
+                                       "'out of range of {1}' END",
+                                       name, to);
   return {value, unless(name, format("TRY_CAST({} AS DECIMAL(38,9)) = {}", value, name), reason)};
 }
 
@@ -193,8 +195,8 @@ std::optional<Cast> from_time(const std::string& name, const std::string& from,
   if (to == "date" && from != "time") {
     const std::string naive = format("CAST({} AS TIMESTAMP)", name);
     const std::string day = format("CAST({} AS DATE)", naive);
-    return Cast{day, unless(name, format("CAST({} AS TIMESTAMP) = {}", day, naive),
-                            "'has a time of day'")};
+    return Cast{
+        day, unless(name, format("CAST({} AS TIMESTAMP) = {}", day, naive), "'has a time of day'")};
   }
   return std::nullopt;
 }

@@ -55,11 +55,10 @@ Error failed(const std::optional<std::size_t>& number, const std::vector<RuleNam
       .hint("some row holds a value that the expression cannot take; try_cast gives null instead");
 }
 
-Status write_rejected(RunContext& context, const records::Table& table,
-                      const sql::Rewrite& rewrite, std::int64_t rejected, Outcome& outcome) {
-  TRY(records::Table aside,
-      write_table(context, rewrite.rejected_schema(table.name + ".rejected"),
-                  rewrite.rejected_query()));
+Status write_rejected(RunContext& context, const records::Table& table, const sql::Rewrite& rewrite,
+                      std::int64_t rejected, Outcome& outcome) {
+  TRY(records::Table aside, write_table(context, rewrite.rejected_schema(table.name + ".rejected"),
+                                        rewrite.rejected_query()));
   if (aside.rows != rejected) {
     return fail(Code::kInternal, "standardise.rows_lost",
                 "{} rows of \"{}\" were rejected but {} are kept aside", rejected, table.name,
@@ -120,11 +119,11 @@ void check(CheckContext& context) {
   for (const Entry& entry : context.section.entries) {
     records::TableSchema* schema = context.catalog.find(entry.key);
     if (schema == nullptr) {
-      context.faults.add(fault_at(
-          entry.key_mark, "standardise.table_missing",
-          format("there is no table \"{}\"", shown(entry.key)),
-          did_you_mean(entry.key, context.catalog.names(),
-                       format("tables: {}", listed(context.catalog.names(), 30)))));
+      context.faults.add(
+          fault_at(entry.key_mark, "standardise.table_missing",
+                   format("there is no table \"{}\"", shown(entry.key)),
+                   did_you_mean(entry.key, context.catalog.names(),
+                                format("tables: {}", listed(context.catalog.names(), 30)))));
       continue;
     }
     check_table(context.sql, entry.value, *schema, context.faults);
@@ -149,9 +148,8 @@ Result<Outcome> run(RunContext& context) {
     tables.push(std::move(result->report));
   }
   outcome.report.set("tables", std::move(tables));
-  outcome.counts = {{"rows", outcome.output.rows()},
-                    {"values changed", values},
-                    {"rows rejected", rejected}};
+  outcome.counts = {
+      {"rows", outcome.output.rows()}, {"values changed", values}, {"rows rejected", rejected}};
   return outcome;
 }
 

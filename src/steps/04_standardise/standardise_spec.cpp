@@ -59,8 +59,9 @@ Field time_zones() {
                          "A local time that never occurs, when clocks go forward: move it forward "
                          "by the gap, or reject its row",
                          {"shift", "reject"}, "reject")};
-  return map_of({.name = "time_zone", .doc = "Column of local timestamps to its zone; it becomes "
-                                             "timestamp_utc"},
+  return map_of({.name = "time_zone",
+                 .doc = "Column of local timestamps to its zone; it becomes "
+                        "timestamp_utc"},
                 object_of({.doc = "A zone"}, std::move(shape)));
 }
 

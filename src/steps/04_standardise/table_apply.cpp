@@ -47,8 +47,7 @@ class TableApply {
     for (const Entry& each : entry_.map("units")) units(each);
     for (const Entry& each : entry_.map("add")) {
       begin("add", each);
-      rewrite_.assign(
-          {{each.key, "(" + each.value.text + "\n)", added_.find(each.key)->type}});
+      rewrite_.assign({{each.key, "(" + each.value.text + "\n)", added_.find(each.key)->type}});
     }
     if (!entry_.list("drop").empty()) rewrite_.remove(entry_.texts("drop"));
     return std::move(names_);
@@ -103,8 +102,7 @@ class TableApply {
     const auto cast = strict_cast(sql::identifier(each.key), from, to);
     if (!cast) return;
     if (!cast->reason.empty()) rewrite_.reject(each.key, cast->reason);
-    rewrite_.assign(
-        {{.column = each.key, .value = cast->value, .type = to, .counts_all = true}});
+    rewrite_.assign({{.column = each.key, .value = cast->value, .type = to, .counts_all = true}});
   }
 
   Status time_zone(const Entry& each) {
@@ -113,9 +111,8 @@ class TableApply {
     const std::string ambiguous = each.value.text_at("ambiguous");
     const bool shifts = each.value.text_at("missing") == "shift";
     TRY(const auto range, rewrite_.time_range(each.key));
-    TRY(const ZoneTable table,
-        zone_table(session_, each.value.text_at("zone"), range ? range->first : 0,
-                   range ? range->second : 0));
+    TRY(const ZoneTable table, zone_table(session_, each.value.text_at("zone"),
+                                          range ? range->first : 0, range ? range->second : 0));
     const Twice twice = ambiguous == "first"    ? Twice::kFirst
                         : ambiguous == "second" ? Twice::kSecond
                                                 : Twice::kReject;

@@ -15,8 +15,7 @@ namespace {
 
 class TableCheck {
  public:
-  TableCheck(sql::Session& session, const Node& entry, records::TableSchema& schema,
-             Faults& faults)
+  TableCheck(sql::Session& session, const Node& entry, records::TableSchema& schema, Faults& faults)
       : session_(session), entry_(entry), schema_(schema), faults_(faults) {}
 
   // Everything up to `add`.
@@ -64,15 +63,14 @@ class TableCheck {
 
  private:
   void fault(const Mark& mark, std::string_view id, std::string what, std::string hint = {}) {
-    faults_.add(
-        fault_at(mark, format("standardise.{}", id), std::move(what), std::move(hint)));
+    faults_.add(fault_at(mark, format("standardise.{}", id), std::move(what), std::move(hint)));
   }
 
   records::Column* find(const std::string& name, const Mark& mark) {
     records::Column* found = schema_.find(name);
     if (found != nullptr) return found;
-    std::string hint = did_you_mean(name, schema_.names(),
-                                    format("columns: {}", listed(schema_.names(), 30)));
+    std::string hint =
+        did_you_mean(name, schema_.names(), format("columns: {}", listed(schema_.names(), 30)));
     for (const Entry& each : entry_.map("rename")) {
       if (each.key == name) hint = format("it is called \"{}\" after rename", each.value.text);
     }
@@ -216,10 +214,10 @@ class TableCheck {
                    cast_hint(column->type, to));
     }
     if (!records::is_temporal(to) && dates_knowledge(column->name)) {
-      return fault(each.value.mark, "known_at_untimed",
-                   format("column \"{}\" says when others are known, so it must stay a time",
-                          column->name),
-                   "add a column of that type instead");
+      return fault(
+          each.value.mark, "known_at_untimed",
+          format("column \"{}\" says when others are known, so it must stay a time", column->name),
+          "add a column of that type instead");
     }
     column->type = to;
   }
@@ -238,7 +236,8 @@ class TableCheck {
     const std::string zone = each.value.text_at("zone");
     if (!names) return faults_.add(names.error());
     if (zone.empty() || std::find(names->begin(), names->end(), zone) != names->end()) return;
-    fault(each.value.at("zone").mark, "zone_unknown", format("no zone is called \"{}\"", shown(zone)),
+    fault(each.value.at("zone").mark, "zone_unknown",
+          format("no zone is called \"{}\"", shown(zone)),
           did_you_mean(zone, *names, "a name of the IANA list is wanted, e.g. America/New_York"));
   }
 
@@ -246,8 +245,7 @@ class TableCheck {
     const Unit* found = find_unit(node.text);
     if (found == nullptr && !node.text.empty()) {
       fault(node.mark, "unit_unknown", format("no unit is called \"{}\"", shown(node.text)),
-            did_you_mean(node.text, unit_names(),
-                         format("units: {}", listed(unit_names(), 100))));
+            did_you_mean(node.text, unit_names(), format("units: {}", listed(unit_names(), 100))));
     }
     return found;
   }
@@ -260,10 +258,10 @@ class TableCheck {
     const Unit* from = unit(each.value.at("from"));
     const Unit* to = unit(each.value.at("to"));
     if (from != nullptr && to != nullptr && from->dimension != to->dimension) {
-      fault(each.value.at("to").mark, "units_differ",
-            format("{} is a {} but {} is a {}", from->name, from->dimension, to->name,
-                   to->dimension),
-            format("units of {}: {}", from->dimension, listed(unit_names(from->dimension), 40)));
+      fault(
+          each.value.at("to").mark, "units_differ",
+          format("{} is a {} but {} is a {}", from->name, from->dimension, to->name, to->dimension),
+          format("units of {}: {}", from->dimension, listed(unit_names(from->dimension), 40)));
     }
     if (column != nullptr) column->type = "float64";
   }

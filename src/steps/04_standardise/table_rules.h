@@ -27,8 +27,7 @@ struct RuleName {
 /// Adds the entries to the chain and answers the name of each rule. `added` gives the types of the
 /// columns under `add`. Requires: check_table found no fault.
 Result<std::vector<RuleName>> apply_table(sql::Session& session, const Node& entry,
-                                          const records::TableSchema& added,
-                                          sql::Rewrite& rewrite);
+                                          const records::TableSchema& added, sql::Rewrite& rewrite);
 
 /// The columns under `add` with their types, for a schema that enters.
 records::TableSchema added_columns(sql::Session& session, const Node& entry,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ struct Unit {
   int pi_power = 0;
 };
 
-const std::vector<Unit>& units();
+std::span<const Unit> units();
 const Unit* find_unit(std::string_view name);
 /// The names of all units, or of one dimension's.
 std::vector<std::string> unit_names(std::string_view dimension = {});

@@ -55,7 +55,9 @@ std::vector<Micros> starts_of(const std::vector<Transition>& steps) {
   return out;
 }
 
-std::string timestamp_sql(Micros at) { return format("make_timestamp({})", at); }
+std::string timestamp_sql(Micros at) {
+  return format("make_timestamp({})", at);
+}
 
 // The local times from the first to the second clock reading around a transition.
 std::string between(const std::string& name, const Transition& each) {
@@ -112,11 +114,12 @@ LocalToUtc local_to_utc(const std::string& name, const ZoneTable& table, Twice t
   }
   offset = table.transitions.empty() ? format("{}", table.first_offset)
                                      : format("{} ELSE {} END", offset, table.first_offset);
-  const std::string inside = format("{} BETWEEN {} AND {}", name, timestamp_sql(table.from),
-                                    timestamp_sql(table.to));
-  out.value = format("CASE WHEN {} THEN make_timestamptz(epoch_us({}) - ({})) ELSE {} AT TIME ZONE "
-                     "{} END",
-                     inside, name, offset, name, sql::literal(table.zone));
+  const std::string inside =
+      format("{} BETWEEN {} AND {}", name, timestamp_sql(table.from), timestamp_sql(table.to));
+  out.value = format(
+      "CASE WHEN {} THEN make_timestamptz(epoch_us({}) - ({})) ELSE {} AT TIME ZONE "
+      "{} END",
+      inside, name, offset, name, sql::literal(table.zone));
   out.ambiguous = any_of(ambiguous);
   out.missing = any_of(missing);
   return out;
