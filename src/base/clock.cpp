@@ -130,10 +130,10 @@ std::string timestamp_text(Micros time) {
   const auto days = std::chrono::floor<std::chrono::days>(point);
   const std::chrono::year_month_day date{days};
   const Micros rest = (point - days).count();
-  std::string out = format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                           static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                           rest / (3'600 * kSecond), rest / (60 * kSecond) % 60,
-                           rest / kSecond % 60);
+  std::string out =
+      format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+             static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+             rest / (3'600 * kSecond), rest / (60 * kSecond) % 60, rest / kSecond % 60);
   if (rest % kSecond != 0) out += format(".{:06}", rest % kSecond);
   return out + "Z";
 }
@@ -143,7 +143,10 @@ std::optional<Micros> parse_duration(std::string_view text) {
   const std::size_t unit_at = text.find_first_not_of("+-0123456789");
   if (unit_at == std::string_view::npos || unit_at == 0) return std::nullopt;
   std::string_view number = text.substr(0, unit_at);
-  if (number.front() == '+') number.remove_prefix(1);
+  if (number.front() == '+') {
+    number.remove_prefix(1);
+    if (starts_with(number, "-")) return std::nullopt;
+  }
   const auto count = parse_integer(number);
   if (!count) return std::nullopt;
   for (const Unit& unit : kUnits) {

@@ -19,7 +19,9 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
   EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr);
 }
 
-Sha256::~Sha256() { EVP_MD_CTX_free(state_->context); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(state_->context);
+}
 
 void Sha256::add(const void* bytes, std::size_t size) {
   EVP_DigestUpdate(state_->context, bytes, size);

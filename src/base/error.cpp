@@ -50,8 +50,12 @@ std::string caret_line(const Place& place) {
 
 }  // namespace
 
-std::string_view code_word(Code code) { return row_of(code).word; }
-int exit_status(Code code) { return row_of(code).exit_status; }
+std::string_view code_word(Code code) {
+  return row_of(code).word;
+}
+int exit_status(Code code) {
+  return row_of(code).exit_status;
+}
 
 Error::Error(Code code, std::string id, std::string what) : detail_(std::make_unique<Detail>()) {
   detail_->code = code;

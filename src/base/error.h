@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What went wrong, for whom, where, and what to do about it. One type for every failure that a
-// caller may meet; `Code` decides the exit status, `id` is the stable word that tests and scripts use.
+// caller may meet; `Code` decides the exit status, `id` is the stable word that tests and scripts
+// use.
 #pragma once
 
 #include <cstdint>

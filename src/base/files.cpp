@@ -80,17 +80,17 @@ Error file_error(int number, std::string_view doing, const std::string& path) {
 }
 
 bool exists(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0;
 }
 
 bool is_folder(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 Result<FileStamp> stamp_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return file_error(errno, "read", path);
   if (!S_ISREG(info.st_mode)) {
     return fail(Code::kInvalidInput, "file.not_regular", "\"{}\" is not a regular file", path);
@@ -180,7 +180,7 @@ std::vector<std::string> entries_of(const std::string& folder) {
 }
 
 std::int64_t disk_free(const std::string& path) {
-  struct statvfs info {};
+  struct statvfs info{};
   if (::statvfs(path.c_str(), &info) != 0) return -1;
   return static_cast<std::int64_t>(info.f_bavail) * static_cast<std::int64_t>(info.f_frsize);
 }
@@ -190,7 +190,9 @@ std::string parent_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
-std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
+std::string name_of(const std::string& path) {
+  return fs::path(path).filename().string();
+}
 
 std::string resolve_path(const std::string& folder, const std::string& path) {
   const fs::path joined = fs::path(folder) / fs::path(path);

@@ -47,7 +47,8 @@ std::vector<std::string> entries_of(const std::string& folder);
 std::int64_t disk_free(const std::string& path);
 
 /// Paths that match a pattern of *, ?, [..] and **, in byte order; a path without those answers
-/// itself when it exists. A pattern never matches a hidden name unless it says so.
+/// itself when it exists, and so does a file that is called like the pattern. A pattern never
+/// matches a hidden name unless it says so.
 std::vector<std::string> expand_glob(const std::string& pattern);
 bool has_glob(std::string_view path);
 

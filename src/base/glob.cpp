@@ -50,9 +50,9 @@ bool has_glob(std::string_view path) {
 }
 
 std::vector<std::string> expand_glob(const std::string& pattern) {
-  if (!has_glob(pattern)) {
-    return exists(pattern) ? std::vector<std::string>{pattern} : std::vector<std::string>{};
-  }
+  // A file that is called like the pattern is meant itself.
+  if (exists(pattern)) return {pattern};
+  if (!has_glob(pattern)) return {};
   // The folder in front of the first pattern is taken as it is: it may hold any character.
   const std::size_t first = pattern.find_first_of("*?[");
   const std::size_t slash = pattern.rfind('/', first);

@@ -13,11 +13,21 @@ void write_text(std::string& out, std::string_view text) {
   out.push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
@@ -169,7 +179,9 @@ class Builder {
 
 }  // namespace
 
-bool Json::boolean() const { return is_boolean() && std::get<bool>(value_); }
+bool Json::boolean() const {
+  return is_boolean() && std::get<bool>(value_);
+}
 
 std::int64_t Json::integer() const {
   if (is_integer()) return std::get<std::int64_t>(value_);

@@ -21,6 +21,10 @@ std::string SourceText::line(int number) const {
   return out;
 }
 
+int SourceText::lines() const {
+  return static_cast<int>(std::count(text_.begin(), text_.end(), '\n')) + 1;
+}
+
 Place Mark::place() const {
   Place place;
   if (source == nullptr) return place;
@@ -35,12 +39,40 @@ Place Mark::place() const {
 }
 
 Place Mark::place_within(std::size_t offset, std::size_t size) const {
+  if (source == nullptr || line < 1 || text_offset == kElsewhere) return place();
   Mark part = *this;
-  if (static_cast<int>(offset) < width) {
-    part.column += text_offset + static_cast<int>(offset);
-    part.width = static_cast<int>(std::max<std::size_t>(size, 1));
+  part.width = static_cast<int>(std::max<std::size_t>(size, 1));
+  part.column += std::max(text_offset, 0);
+  std::size_t left = offset;
+  if (text_offset != kBelow) {
+    const auto start = static_cast<std::size_t>(part.column - 1);
+    const std::size_t room = source->line(line).size();
+    if (start + left < room || offset == 0) {
+      part.column += static_cast<int>(left);
+      return part.place();
+    }
+    if (start > room) return place();
+    left -= room - start;
+    if (left == 0) return place();
+    --left;
   }
-  return part.place();
+  // Each further line counts without its indentation, which is that of the first line in a block
+  // scalar; its end reads as one character.
+  const int lines = source->lines();
+  std::size_t common = text_offset == kBelow ? std::string::npos : 0;
+  for (part.line = line + 1; part.line <= lines; ++part.line) {
+    const std::string text = source->line(part.line);
+    std::size_t indent = std::min(text.find_first_not_of(' '), text.size());
+    if (common == std::string::npos && !text.empty()) common = indent;
+    if (common > 0) indent = std::min(indent, common);
+    const std::size_t room = text.size() - indent;
+    if (left < room) {
+      part.column = static_cast<int>(indent + left) + 1;
+      return part.place();
+    }
+    left -= std::min(left, room + 1);
+  }
+  return place();
 }
 
 const Node* Node::find(std::string_view key) const {
@@ -76,12 +108,16 @@ std::vector<std::string> Node::texts(std::string_view key) const {
   return out;
 }
 
-const std::vector<Entry>& Node::map(std::string_view key) const { return at(key).entries; }
+const std::vector<Entry>& Node::map(std::string_view key) const {
+  return at(key).entries;
+}
 
 Json Node::json() const {
   switch (kind) {
-    case Kind::kNull: return {};
-    case Kind::kScalar: return value.is_null() ? Json(text) : value;
+    case Kind::kNull:
+      return {};
+    case Kind::kScalar:
+      return value.is_null() ? Json(text) : value;
     case Kind::kList: {
       Json out = Json::array();
       for (const Node& item : items) out.push(item.json());

@@ -21,6 +21,7 @@ class SourceText {
   const std::string& text() const { return text_; }
   /// The line without its end, 1-based; empty when there is no such line.
   std::string line(int number) const;
+  int lines() const;
 
  private:
   std::string name_;
@@ -28,8 +29,13 @@ class SourceText {
 };
 
 /// A place in a SourceText, 1-based. `text_offset` is how far the first character of a scalar's
-/// text stands behind `column` (1 for a quoted scalar).
+/// text stands behind `column` (1 for a quoted scalar), or one of the two constants.
 struct Mark {
+  /// A block scalar: its text begins on the next line.
+  static constexpr int kBelow = -1;
+  /// The text is not what stands in the source, e.g. because a variable was replaced.
+  static constexpr int kElsewhere = -2;
+
   std::shared_ptr<const SourceText> source;
   int line = 0;
   int column = 0;
@@ -37,7 +43,8 @@ struct Mark {
   int text_offset = 0;
 
   Place place() const;
-  /// The place of `width` characters that start `offset` bytes into a one-line scalar.
+  /// The place of `width` characters that start `offset` bytes into a scalar, also where its text
+  /// goes on over several lines; the scalar's own place where that cannot be told.
   Place place_within(std::size_t offset, std::size_t width) const;
 };
 

@@ -63,18 +63,18 @@ using Status = Result<void>;
 #define KINGPOST_JOIN(a, b) KINGPOST_JOIN_INNER(a, b)
 
 /// Returns from the enclosing function when the expression holds an error.
-#define TRY_STATUS(expression)                                         \
-  do {                                                                 \
-    if (auto try_status = (expression); !try_status) {                 \
-      return std::move(try_status).error();                            \
-    }                                                                  \
+#define TRY_STATUS(expression)                         \
+  do {                                                 \
+    if (auto try_status = (expression); !try_status) { \
+      return std::move(try_status).error();            \
+    }                                                  \
   } while (false)
 
-#define KINGPOST_TRY_INTO(temporary, target, expression)               \
-  auto temporary = (expression);                                       \
-  if (!temporary) {                                                    \
-    return std::move(temporary).error();                               \
-  }                                                                    \
+#define KINGPOST_TRY_INTO(temporary, target, expression) \
+  auto temporary = (expression);                         \
+  if (!temporary) {                                      \
+    return std::move(temporary).error();                 \
+  }                                                      \
   target = std::move(temporary).value()
 
 /// `TRY(auto x, f());` declares x from the value, or returns the error.

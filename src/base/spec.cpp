@@ -19,10 +19,14 @@ bool is_name(std::string_view text) {
 
 std::string kind_word(const Node& node) {
   switch (node.kind) {
-    case Node::Kind::kNull: return "nothing";
-    case Node::Kind::kScalar: return format("\"{}\"", shown(node.text));
-    case Node::Kind::kList: return "a list";
-    case Node::Kind::kMap: return "a map";
+    case Node::Kind::kNull:
+      return "nothing";
+    case Node::Kind::kScalar:
+      return format("\"{}\"", shown(node.text));
+    case Node::Kind::kList:
+      return "a list";
+    case Node::Kind::kMap:
+      return "a map";
   }
   return "";
 }
@@ -33,11 +37,16 @@ class Resolver {
 
   Node value(const Node& node, const Field& field) {
     switch (field.kind) {
-      case FieldKind::kList: return list(node, field);
-      case FieldKind::kMap: return map(node, field);
-      case FieldKind::kObject: return object(node, field);
-      case FieldKind::kAny: return node;
-      default: return scalar(node, field);
+      case FieldKind::kList:
+        return list(node, field);
+      case FieldKind::kMap:
+        return map(node, field);
+      case FieldKind::kObject:
+        return object(node, field);
+      case FieldKind::kAny:
+        return node;
+      default:
+        return scalar(node, field);
     }
   }
 
@@ -57,7 +66,9 @@ class Resolver {
   Node list(const Node& node, const Field& field) {
     if (!node.is_list()) {
       expected(node, field, "a list",
-               node.is_scalar() ? format("write [{}]", shown(node.text)) : std::string());
+               node.is_scalar() ? format("write [{}]", shown(node.text))
+               : node.is_null() ? std::string("leave the key out, or write []")
+                                : std::string("write [A, B]"));
       return node;
     }
     Node out = node;
@@ -65,8 +76,9 @@ class Resolver {
     if (element.name.empty()) element.name = field.name;
     for (Node& item : out.items) item = value(item, element);
     if (static_cast<double>(out.items.size()) < field.least) {
-      fault(node.mark, "too_few", format("\"{}\" wants at least {} entries but found {}",
-                                         field.name, field.least, out.items.size()));
+      fault(node.mark, "too_few",
+            format("\"{}\" wants at least {} entries but found {}", field.name, field.least,
+                   out.items.size()));
     }
     return out;
   }
@@ -78,7 +90,7 @@ class Resolver {
       return empty;
     }
     if (!node.is_map()) {
-      expected(node, field, "a map");
+      expected(node, field, "a map", "write {NAME: VALUE}");
       return node;
     }
     Node out = node;
@@ -105,8 +117,7 @@ class Resolver {
                          variant.aliases.end();
       if (tag->is_scalar() && (variant.name == tag->text || alias)) return &variant;
     }
-    fault(tag->mark, "unknown_value",
-          format("\"{}\" has no kind \"{}\"", shape.tag, shown(tag->text)),
+    fault(tag->mark, "unknown_value", format("there is no {} \"{}\"", shape.tag, shown(tag->text)),
           did_you_mean(tag->text, names, format("one of: {}", listed(names, 40))));
     return nullptr;
   }
@@ -114,7 +125,7 @@ class Resolver {
   Node object(const Node& node, const Field& field) {
     const Shape& shape = *field.shape;
     if (!node.is_map() && !node.is_null()) {
-      expected(node, field, "a map");
+      expected(node, field, "a map", first_key(shape));
       return node;
     }
     Node out = node;
@@ -136,6 +147,12 @@ class Resolver {
     return out;
   }
 
+  static std::string first_key(const Shape& shape) {
+    const std::string_view tag =
+        shape.tag.empty() && !shape.fields.empty() ? shape.fields[0].name : shape.tag;
+    return tag.empty() ? "write {NAME: VALUE}" : format("write {{{}: ..., ...}}", tag);
+  }
+
   void add_rest(const Node& node, const Shape& shape, Node& out) {
     Field element = *shape.rest;
     for (const Entry& entry : node.entries) {
@@ -147,7 +164,8 @@ class Resolver {
     }
   }
 
-  void refuse_unknown(const Node& node, const Shape& shape, const std::vector<const Field*>& known) {
+  void refuse_unknown(const Node& node, const Shape& shape,
+                      const std::vector<const Field*>& known) {
     std::vector<std::string> names;
     for (const Field* each : known) names.emplace_back(each->name);
     for (const Entry& entry : node.entries) {
@@ -217,28 +235,51 @@ class Resolver {
       return out;
     }
     switch (field.kind) {
-      case FieldKind::kBoolean: boolean(out, field); break;
-      case FieldKind::kInteger: integer(out, field); break;
-      case FieldKind::kNumber: number(out, field); break;
-      case FieldKind::kDuration: duration(out, field); break;
-      case FieldKind::kTimestamp: timestamp(out, field); break;
-      case FieldKind::kChoice: choice(out, field); break;
-      default: plain_text(out, field); break;
+      case FieldKind::kBoolean:
+        boolean(out, field);
+        break;
+      case FieldKind::kInteger:
+        integer(out, field);
+        break;
+      case FieldKind::kNumber:
+        number(out, field);
+        break;
+      case FieldKind::kDuration:
+        duration(out, field);
+        break;
+      case FieldKind::kTimestamp:
+        timestamp(out, field);
+        break;
+      case FieldKind::kChoice:
+        choice(out, field);
+        break;
+      default:
+        plain_text(out, field);
+        break;
     }
     return out;
   }
 
   static std::string_view wanted(const Field& field) {
     switch (field.kind) {
-      case FieldKind::kBoolean: return "true or false";
-      case FieldKind::kInteger: return "a whole number";
-      case FieldKind::kNumber: return "a number";
-      case FieldKind::kDuration: return "a duration such as 30s, 2h or 1d";
-      case FieldKind::kTimestamp: return "a date or a timestamp";
-      case FieldKind::kExpression: return "a SQL expression";
-      case FieldKind::kColumn: return "a column name";
-      case FieldKind::kPath: return "a path";
-      default: return "a text";
+      case FieldKind::kBoolean:
+        return "true or false";
+      case FieldKind::kInteger:
+        return "a whole number";
+      case FieldKind::kNumber:
+        return "a number";
+      case FieldKind::kDuration:
+        return "a duration such as 30s, 2h or 1d";
+      case FieldKind::kTimestamp:
+        return "a date or a timestamp";
+      case FieldKind::kExpression:
+        return "a SQL expression";
+      case FieldKind::kColumn:
+        return "a column name";
+      case FieldKind::kPath:
+        return "a path";
+      default:
+        return "a text";
     }
   }
 
@@ -263,11 +304,15 @@ class Resolver {
   }
 
   void in_range(const Node& node, const Field& field, double value) {
-    if (value < field.least || value > field.most) {
-      fault(node.mark, "out_of_range",
-            format("\"{}\" wants a number from {} to {} but found {}", field.name, field.least,
-                   field.most, node.text));
-    }
+    if (value >= field.least && value <= field.most) return;
+    const double infinite = std::numeric_limits<double>::infinity();
+    std::string range = format("from {} to {}", field.least, field.most);
+    if (field.most == infinite) range = format("of at least {}", field.least);
+    if (field.least == -infinite) range = format("of at most {}", field.most);
+    const bool duration = field.kind == FieldKind::kDuration;
+    fault(node.mark, "out_of_range",
+          format("\"{}\" wants a {} {} but found {}", field.name, duration ? "duration" : "number",
+                 range, node.text));
   }
 
   void integer(Node& node, const Field& field) {

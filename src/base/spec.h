@@ -26,8 +26,8 @@ enum class FieldKind {
   kNumber,
   kDuration,
   kTimestamp,
-  kScalar,      // any scalar; plain numbers and booleans keep their type
-  kAny,         // taken as it is
+  kScalar,  // any scalar; plain numbers and booleans keep their type
+  kAny,     // taken as it is
   kList,
   kMap,
   kObject,
@@ -75,8 +75,8 @@ Field map_of(Field field, Field element);
 Field object_of(Field field, Shape shape);
 
 /// Checks `node` against the field and answers the resolved tree: aliases replaced, scalars typed,
-/// defaults filled in. Every fault is added with its place; the answer is usable only when none was.
-/// `owner` prefixes the ids (`ingest.unknown_key`).
+/// defaults filled in. Every fault is added with its place; the answer is usable only when none
+/// was. `owner` prefixes the ids (`ingest.unknown_key`).
 Node resolve(const Node& node, const Field& field, std::string_view owner, Faults& faults);
 
 /// JSON Schema (draft 2020-12) of a field.

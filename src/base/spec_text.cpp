@@ -51,12 +51,16 @@ Json bounded(Json schema, const Field& field) {
 
 Json type_schema(const Field& field) {
   switch (field.kind) {
-    case FieldKind::kBoolean: return Json::object().set("type", "boolean");
-    case FieldKind::kInteger: return bounded(Json::object().set("type", "integer"), field);
-    case FieldKind::kNumber: return bounded(Json::object().set("type", "number"), field);
+    case FieldKind::kBoolean:
+      return Json::object().set("type", "boolean");
+    case FieldKind::kInteger:
+      return bounded(Json::object().set("type", "integer"), field);
+    case FieldKind::kNumber:
+      return bounded(Json::object().set("type", "number"), field);
     case FieldKind::kDuration:
-      return Json::object().set("type", Json(Json::Array{"string", "integer"})).set(
-          "pattern", "^[+-]?[0-9]+(us|ms|s|m|h|d|w)$|^0$");
+      return Json::object()
+          .set("type", Json(Json::Array{"string", "integer"}))
+          .set("pattern", "^[+-]?[0-9]+(us|ms|s|m|h|d|w)$|^0$");
     case FieldKind::kName:
       return Json::object().set("type", "string").set("pattern", "^[A-Za-z_][A-Za-z0-9_]*$");
     case FieldKind::kChoice: {
@@ -77,33 +81,51 @@ Json type_schema(const Field& field) {
       return object_schema(fields, field.shape->rest.get());
     }
     case FieldKind::kScalar:
-      return Json::object().set("type",
-                                Json(Json::Array{"string", "number", "boolean", "null"}));
-    case FieldKind::kAny: return Json::object();
+      return Json::object().set("type", Json(Json::Array{"string", "number", "boolean", "null"}));
+    case FieldKind::kAny:
+      return Json::object();
     // YAML reads an unquoted text such as 12 or 2013-10-01 as another type; all are taken.
-    default: return Json::object().set("type", Json(Json::Array{"string", "number", "boolean"}));
+    default:
+      return Json::object().set("type", Json(Json::Array{"string", "number", "boolean"}));
   }
 }
 
 std::string_view kind_name(const Field& field) {
   switch (field.kind) {
-    case FieldKind::kText: return "text";
-    case FieldKind::kName: return "name";
-    case FieldKind::kPath: return "path";
-    case FieldKind::kColumn: return "column";
-    case FieldKind::kExpression: return "SQL expression";
-    case FieldKind::kSql: return "SQL query";
-    case FieldKind::kChoice: return "choice";
-    case FieldKind::kBoolean: return "true or false";
-    case FieldKind::kInteger: return "whole number";
-    case FieldKind::kNumber: return "number";
-    case FieldKind::kDuration: return "duration";
-    case FieldKind::kTimestamp: return "time";
-    case FieldKind::kScalar: return "value";
-    case FieldKind::kList: return "list";
-    case FieldKind::kMap: return "map";
-    case FieldKind::kObject: return "object";
-    case FieldKind::kAny: return "anything";
+    case FieldKind::kText:
+      return "text";
+    case FieldKind::kName:
+      return "name";
+    case FieldKind::kPath:
+      return "path";
+    case FieldKind::kColumn:
+      return "column";
+    case FieldKind::kExpression:
+      return "SQL expression";
+    case FieldKind::kSql:
+      return "SQL query";
+    case FieldKind::kChoice:
+      return "choice";
+    case FieldKind::kBoolean:
+      return "true or false";
+    case FieldKind::kInteger:
+      return "whole number";
+    case FieldKind::kNumber:
+      return "number";
+    case FieldKind::kDuration:
+      return "duration";
+    case FieldKind::kTimestamp:
+      return "time";
+    case FieldKind::kScalar:
+      return "value";
+    case FieldKind::kList:
+      return "list";
+    case FieldKind::kMap:
+      return "map";
+    case FieldKind::kObject:
+      return "object";
+    case FieldKind::kAny:
+      return "anything";
   }
   return "";
 }

@@ -28,13 +28,14 @@ std::vector<std::string> names_of(const Items& items) {
 
 const std::vector<std::string_view>& type_words() {
   static const std::vector<std::string_view> words = {
-      "boolean", "int8",    "int16",   "int32", "int64", "float32",
-      "float64", "decimal", "string",  "date",  "time",  "timestamp",
-      "timestamp_utc"};
+      "boolean", "int8",   "int16", "int32", "int64",     "float32",      "float64",
+      "decimal", "string", "date",  "time",  "timestamp", "timestamp_utc"};
   return words;
 }
 
-bool is_integer(std::string_view type) { return starts_with(type, "int"); }
+bool is_integer(std::string_view type) {
+  return starts_with(type, "int");
+}
 
 bool is_numeric(std::string_view type) {
   return is_integer(type) || starts_with(type, "float") || type == "decimal";
@@ -72,12 +73,22 @@ std::string knowledge_text(const Knowledge& knowledge) {
 const Column* TableSchema::find(std::string_view column) const {
   return find_named(columns, column);
 }
-Column* TableSchema::find(std::string_view column) { return find_named(columns, column); }
-std::vector<std::string> TableSchema::names() const { return names_of(columns); }
+Column* TableSchema::find(std::string_view column) {
+  return find_named(columns, column);
+}
+std::vector<std::string> TableSchema::names() const {
+  return names_of(columns);
+}
 
-const TableSchema* Catalog::find(std::string_view table) const { return find_named(tables, table); }
-TableSchema* Catalog::find(std::string_view table) { return find_named(tables, table); }
-std::vector<std::string> Catalog::names() const { return names_of(tables); }
+const TableSchema* Catalog::find(std::string_view table) const {
+  return find_named(tables, table);
+}
+TableSchema* Catalog::find(std::string_view table) {
+  return find_named(tables, table);
+}
+std::vector<std::string> Catalog::names() const {
+  return names_of(tables);
+}
 
 Json to_json(const TableSchema& schema) {
   Json columns = Json::array();

@@ -51,8 +51,8 @@ StepHarness::StepHarness() {
   settings.engine.threads = 2;
   session = required(sql::Session::open(settings.engine));
   const std::string store = folder.path() + "/.kingpost";
-  objects = std::make_unique<store::Objects>(
-      required(store::Objects::open(store, store + "/objects")));
+  objects =
+      std::make_unique<store::Objects>(required(store::Objects::open(store, store + "/objects")));
 }
 
 records::Table& StepHarness::add_table(const std::string& name, const std::string& query,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// zstd through libarchive's filter over a raw stream; gzip through zlib, because libarchive does not
-// compare the checksum at its end.
+// zstd through libarchive's filter over a raw stream; gzip through zlib, because libarchive does
+// not compare the checksum at its end.
 #include "engines/archive/stream.h"
 
 #include <archive.h>
@@ -32,25 +32,66 @@ std::string reason(const Reader& reader) {
   return why != nullptr ? why : "the stream breaks off";
 }
 
-struct GzipCloser {
-  void operator()(gzFile file) const { gzclose(file); }
+// One gzip file: one member after the other, each with its checksum, and nothing behind them.
+class Gunzip {
+ public:
+  explicit Gunzip(const std::function<bool(std::string_view)>& take) : take_(take) {
+    ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK;
+  }
+  ~Gunzip() {
+    if (ready_) inflateEnd(&stream_);
+  }
+  Gunzip(const Gunzip&) = delete;
+  Gunzip& operator=(const Gunzip&) = delete;
+
+  /// False when no more is wanted: the taker has enough, or `fault` says what is wrong.
+  bool add(std::string_view bytes) {
+    // zlib's interface is not const-correct; it does not write to its input.
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream_.avail_in = static_cast<uInt>(bytes.size());
+    while (stream_.avail_in > 0 || full_) {
+      if (ended_ && !full_) inflateReset(&stream_);
+      ended_ = false;
+      if (!step()) return false;
+    }
+    return true;
+  }
+
+  /// Why the stream is damaged; empty when it is whole.
+  std::string fault() const { return fault_.empty() && !ended_ ? "the stream breaks off" : fault_; }
+  bool stopped() const { return stopped_; }
+
+ private:
+  bool step() {
+    stream_.next_out = reinterpret_cast<Bytef*>(buffer_.data());
+    stream_.avail_out = static_cast<uInt>(buffer_.size());
+    const int done = ready_ ? inflate(&stream_, Z_NO_FLUSH) : Z_MEM_ERROR;
+    if (done != Z_OK && done != Z_STREAM_END && done != Z_BUF_ERROR) {
+      fault_ = stream_.msg != nullptr ? stream_.msg : "the stream is not gzip";
+      return false;
+    }
+    ended_ = done == Z_STREAM_END;
+    full_ = stream_.avail_out == 0 && !ended_;
+    const std::size_t got = buffer_.size() - stream_.avail_out;
+    stopped_ = got > 0 && !take_(std::string_view(buffer_).substr(0, got));
+    return !stopped_;
+  }
+
+  const std::function<bool(std::string_view)>& take_;
+  z_stream stream_{};
+  std::string buffer_ = std::string(1U << 18U, '\0');
+  bool ready_ = false;
+  bool ended_ = false;
+  bool full_ = false;
+  bool stopped_ = false;
+  std::string fault_;
 };
 
 Status read_gzip(const std::string& path, const std::function<bool(std::string_view)>& take) {
-  const std::unique_ptr<gzFile_s, GzipCloser> file(gzopen(path.c_str(), "rb"));
-  if (file == nullptr) return file_error(errno, "read", path);
-  std::string buffer(1U << 18U, '\0');
-  while (true) {
-    const int got = gzread(file.get(), buffer.data(), static_cast<unsigned>(buffer.size()));
-    if (got > 0 && !take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)))) {
-      return {};
-    }
-    if (got > 0) continue;
-    int fault = Z_OK;
-    const char* why = gzerror(file.get(), &fault);
-    if (fault == Z_OK || fault == Z_STREAM_END) return {};
-    return damaged(path, fault == Z_BUF_ERROR ? "the stream breaks off" : why);
-  }
+  Gunzip gunzip(take);
+  TRY_STATUS(read_chunks(path, [&](std::string_view bytes) { return gunzip.add(bytes); }));
+  if (gunzip.stopped() || gunzip.fault().empty()) return {};
+  return damaged(path, gunzip.fault());
 }
 
 }  // namespace

@@ -11,7 +11,8 @@
 namespace kingpost::archive {
 
 /// Calls `take` for pieces of the decompressed bytes in order until it answers false or the file
-/// ends. Fails with `ingest.compressed_damaged` when the compressed stream breaks off or is damaged.
+/// ends. Fails with `ingest.compressed_damaged` when the compressed stream breaks off, is damaged
+/// or is followed by other bytes.
 Status read_decompressed(const std::string& path,
                          const std::function<bool(std::string_view)>& take);
 

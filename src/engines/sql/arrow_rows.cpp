@@ -78,19 +78,32 @@ Json unsigned_cell(std::uint64_t value) {
 Result<Json> cell(const char* type, const ArrowArray& array, std::int64_t index) {
   if (type[0] == 'n' || is_null(array, index)) return Json();
   switch (type[0]) {
-    case 'b': return Json(bit(array.buffers[1], index));
-    case 'c': return Json(std::int64_t{element<std::int8_t>(array, 1, index)});
-    case 'C': return Json(std::int64_t{element<std::uint8_t>(array, 1, index)});
-    case 's': return Json(std::int64_t{element<std::int16_t>(array, 1, index)});
-    case 'S': return Json(std::int64_t{element<std::uint16_t>(array, 1, index)});
-    case 'i': return Json(std::int64_t{element<std::int32_t>(array, 1, index)});
-    case 'I': return Json(std::int64_t{element<std::uint32_t>(array, 1, index)});
-    case 'l': return Json(element<std::int64_t>(array, 1, index));
-    case 'L': return unsigned_cell(element<std::uint64_t>(array, 1, index));
-    case 'f': return Json(static_cast<double>(element<float>(array, 1, index)));
-    case 'g': return Json(element<double>(array, 1, index));
-    case 'u': return text_cell<std::int32_t>(array, index);
-    case 'U': return text_cell<std::int64_t>(array, index);
+    case 'b':
+      return Json(bit(array.buffers[1], index));
+    case 'c':
+      return Json(std::int64_t{element<std::int8_t>(array, 1, index)});
+    case 'C':
+      return Json(std::int64_t{element<std::uint8_t>(array, 1, index)});
+    case 's':
+      return Json(std::int64_t{element<std::int16_t>(array, 1, index)});
+    case 'S':
+      return Json(std::int64_t{element<std::uint16_t>(array, 1, index)});
+    case 'i':
+      return Json(std::int64_t{element<std::int32_t>(array, 1, index)});
+    case 'I':
+      return Json(std::int64_t{element<std::uint32_t>(array, 1, index)});
+    case 'l':
+      return Json(element<std::int64_t>(array, 1, index));
+    case 'L':
+      return unsigned_cell(element<std::uint64_t>(array, 1, index));
+    case 'f':
+      return Json(static_cast<double>(element<float>(array, 1, index)));
+    case 'g':
+      return Json(element<double>(array, 1, index));
+    case 'u':
+      return text_cell<std::int32_t>(array, index);
+    case 'U':
+      return text_cell<std::int64_t>(array, index);
     case 'd': {
       const auto parts = split(std::string_view(type).substr(2), ',');
       const auto scale = parts.size() > 1 ? parse_integer(parts[1]).value_or(0) : 0;
@@ -101,10 +114,14 @@ Result<Json> cell(const char* type, const ArrowArray& array, std::int64_t index)
         const std::int64_t days = element<std::int32_t>(array, 1, index);
         return Json(timestamp_text(days * 86'400'000'000).substr(0, 10));
       }
+      if (std::strncmp(type, "ttu", 3) == 0) {
+        return Json(timestamp_text(element<std::int64_t>(array, 1, index)).substr(11, 8));
+      }
       if (type[1] == 's') return timestamp_cell(array, index, type[2], std::strlen(type) > 4);
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return fail(Code::kInternal, "engine.type_unsupported", "cannot read a column of Arrow type {}",
               type);

@@ -27,6 +27,24 @@ std::string literals(const std::vector<std::string>& texts) {
   return join(out, ", ");
 }
 
+std::string path_literal(std::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[') {
+      out += {'[', c, ']'};
+    } else {
+      out.push_back(c);
+    }
+  }
+  return literal(out);
+}
+
+std::string path_literals(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& path : paths) out.push_back(path_literal(path));
+  return join(out, ", ");
+}
+
 std::string read_csv(const CsvReader& reader) {
   std::vector<std::string> columns;
   for (const std::string& name : reader.columns) {
@@ -39,8 +57,9 @@ std::string read_csv(const CsvReader& reader) {
                    literal(reader.rejects + "_errors"), literal(reader.rejects + "_scans"));
   return format(
       "read_csv([{}], columns={{{}}}, auto_detect=false, header=true, delim={}, quote={}, "
-      "escape={}, nullstr=[{}], allow_quoted_nulls=false, null_padding=false, strict_mode=true, {})",
-      literals(reader.paths), join(columns, ", "), literal(std::string(1, reader.delimiter)),
+      "escape={}, nullstr=[{}], allow_quoted_nulls=false, null_padding=false, strict_mode=true, "
+      "{})",
+      path_literals(reader.paths), join(columns, ", "), literal(std::string(1, reader.delimiter)),
       literal(std::string(1, reader.quote)), literal(std::string(1, reader.quote)),
       literals(reader.nulls), rejects);
 }
@@ -49,15 +68,16 @@ std::string read_lines(const std::vector<std::string>& paths) {
   return format(
       "read_csv([{}], columns={{'line': 'VARCHAR'}}, auto_detect=false, header=false, "
       "delim='\x01', quote='', escape='', strict_mode=false, max_line_size=33554432)",
-      literals(paths));
+      path_literals(paths));
 }
 
 std::string parquet(const std::string& path, bool numbered) {
-  return format("read_parquet({}{})", literal(path), numbered ? ", file_row_number=true" : "");
+  return format("read_parquet({}{})", path_literal(path), numbered ? ", file_row_number=true" : "");
 }
 
 std::string write_parquet(const std::string& query, const std::string& path) {
-  return format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION snappy)", query, literal(path));
+  return format("COPY ({}) TO {} (FORMAT parquet, COMPRESSION snappy, WRITE_BLOOM_FILTER false)",
+                query, literal(path));
 }
 
 }  // namespace kingpost::sql

@@ -14,9 +14,12 @@ std::string identifiers(const std::vector<std::string>& names);
 /// 'text' with inner quotes doubled.
 std::string literal(std::string_view text);
 std::string literals(const std::vector<std::string>& texts);
-/// FROM item for CSV files that all have these columns, every field as text. Records that are not well
-/// formed are left out; with `rejects` they are listed in the temporary tables `<rejects>_errors` and
-/// `<rejects>_scans`.
+/// The literal of a path that is meant as it is: the readers would take * ? [ for a pattern.
+std::string path_literal(std::string_view path);
+std::string path_literals(const std::vector<std::string>& paths);
+/// FROM item for CSV files that all have these columns, every field as text. Records that are not
+/// well formed are left out; with `rejects` they are listed in the temporary tables
+/// `<rejects>_errors` and `<rejects>_scans`.
 struct CsvReader {
   std::vector<std::string> paths{};
   std::vector<std::string> columns{};

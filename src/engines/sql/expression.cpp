@@ -80,15 +80,25 @@ class Checker {
       return std::nullopt;
     }
     if ((*json)["error"].boolean()) {
+      if ((*json)["error_message"].text().find("Only SELECT") == 0) {
+        not_scalar();
+        return std::nullopt;
+      }
       const auto position = parse_integer((*json)["position"].text()).value_or(0);
       const auto start = static_cast<std::int64_t>(kSelect.size());
       const auto last = static_cast<std::int64_t>(std::max<std::size_t>(result_.text.size(), 1));
       const auto offset = std::clamp<std::int64_t>(position - start, 0, last - 1);
-      fault("expression_syntax", format("not a SQL expression: {}", (*json)["error_message"].text()),
-            {}, static_cast<std::size_t>(offset));
+      fault("expression_syntax",
+            format("not a SQL expression: {}", (*json)["error_message"].text()), {},
+            static_cast<std::size_t>(offset));
       return std::nullopt;
     }
     return single_item(*json);
+  }
+
+  void not_scalar() {
+    fault("expression_not_scalar", "one expression is wanted, not a query",
+          "leave out SELECT, FROM, WHERE, GROUP, ORDER and ;", kNowhere);
   }
 
   std::optional<Json> single_item(const Json& json) {
@@ -101,8 +111,7 @@ class Checker {
                        select["group_expressions"].items().empty() &&
                        select["cte_map"]["map"].items().empty();
     if (statements.items().size() != 1 || !plain || items.empty()) {
-      fault("expression_not_scalar", "one expression is wanted, not a query",
-            "leave out SELECT, FROM, WHERE, GROUP and ORDER", kNowhere);
+      not_scalar();
       return std::nullopt;
     }
     if (items.size() > 1) {
@@ -155,11 +164,10 @@ class Checker {
     const records::Column* found = scope_.find(name);
     if (found == nullptr) found = by_any_case(name);
     if (found == nullptr) {
-      return fault("column_missing", format("column \"{}\" does not exist in \"{}\"", name,
-                                            scope_.name),
-                   did_you_mean(name, scope_.names(),
-                                format("columns: {}", listed(scope_.names(), 30))),
-                   at, name.size());
+      return fault(
+          "column_missing", format("column \"{}\" does not exist in \"{}\"", name, scope_.name),
+          did_you_mean(name, scope_.names(), format("columns: {}", listed(scope_.names(), 30))), at,
+          name.size());
     }
     result_.known_at = records::merge(result_.known_at, found->known_at);
     auto& used = result_.columns;
@@ -177,23 +185,36 @@ class Checker {
   void function(const Json& tree) {
     const std::string& name = tree["function_name"].text();
     if (tree["is_operator"].boolean()) return;
-    const auto rows = session_.query(format(
-        "SELECT count(*) FILTER (function_type='aggregate') AS aggregates, count(*) FILTER "
-        "(function_type <> 'aggregate') AS others, count(*) FILTER (stability <> 'CONSISTENT') AS "
-        "unstable FROM duckdb_functions() WHERE function_name={}",
-        literal(lower(name))));
+    const auto rows = session_.query(
+        format("SELECT count(*) FILTER (function_type='aggregate') AS aggregates, count(*) FILTER "
+               "(function_type IN ('scalar', 'macro')) AS others, count(*) FILTER (stability <> "
+               "'CONSISTENT') AS "
+               "unstable FROM duckdb_functions() WHERE function_name={}",
+               literal(lower(name))));
     if (!rows) return;
     const std::size_t at = offset_of(tree);
+    if (rows->integer(0, "aggregates") == 0 && rows->integer(0, "others") == 0) {
+      return unknown_function(name, at);
+    }
     if (rows->integer(0, "aggregates") > 0 && rows->integer(0, "others") == 0) {
-      return fault("expression_aggregate",
-                   format("{} looks at many rows; an expression sees one", name),
-                   "aggregates belong into a table of their own that curate joins", at,
-                   name.size());
+      return fault(
+          "expression_aggregate", format("{} looks at many rows; an expression sees one", name),
+          "aggregates belong into a table of their own that curate joins", at, name.size());
     }
     if (rows->integer(0, "unstable") > 0) {
       fault("expression_unstable", format("{} gives another answer at each run", name),
             "use a column, or a constant of vars such as '${now}'", at, name.size());
     }
+  }
+
+  void unknown_function(const std::string& name, std::size_t at) {
+    std::vector<std::string> names;
+    const auto rows = session_.query(
+        "SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE function_type IN "
+        "('scalar', 'macro') ORDER BY 1");
+    for (std::size_t r = 0; rows && r < rows->size(); ++r) names.push_back(rows->text(r, "name"));
+    fault("expression_invalid", format("there is no function {}", name),
+          did_you_mean(name, names, "the functions of DuckDB can be used"), at, name.size());
   }
 
   bool find_type() {
@@ -233,8 +254,7 @@ class Checker {
 std::string empty_table(const records::TableSchema& scope) {
   std::vector<std::string> columns;
   for (const records::Column& column : scope.columns) {
-    columns.push_back(
-        format("NULL::{} AS {}", engine_type(column.type), identifier(column.name)));
+    columns.push_back(format("NULL::{} AS {}", engine_type(column.type), identifier(column.name)));
   }
   const std::string list = columns.empty() ? "NULL AS \"\"" : join(columns, ", ");
   return format("(SELECT {} LIMIT 0) AS {}", list, identifier(scope.name));

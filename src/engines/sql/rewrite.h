@@ -50,7 +50,7 @@ struct Tally {
   std::int64_t rows = 0;
   std::int64_t kept = 0;
   std::vector<RuleTally> rules;
-  /// Anything changed, was added or was taken out.
+  /// A value changed or a row was taken out.
   bool touched() const;
 };
 
@@ -79,6 +79,8 @@ class Rewrite {
 
   /// The columns as the last rule left them.
   const records::Column* find(const std::string& column) const;
+  /// Whether a rule changed the name, the type, the number or the order of columns.
+  bool reshaped() const;
   /// The smallest and largest finite value of a time column at this point, as microseconds;
   /// nothing when there is none.
   Result<std::optional<std::pair<std::int64_t, std::int64_t>>> time_range(

@@ -3,6 +3,7 @@
 #include "engines/sql/session.h"
 
 #include <arrow-adbc/adbc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -115,11 +116,13 @@ Error engine_error(const std::string& raw) {
 
 class AdbcSession final : public Session {
  public:
-  AdbcSession() = default;
+  explicit AdbcSession(std::string temp_folder) : temp_folder_(std::move(temp_folder)) {}
   ~AdbcSession() override {
     Fault fault;
     if (connected_) AdbcConnectionRelease(&connection_, &fault.error);
     if (opened_) AdbcDatabaseRelease(&database_, &fault.error);
+    // Only an empty one goes; what the engine spilled it has removed itself.
+    if (!temp_folder_.empty()) ::rmdir(temp_folder_.c_str());
   }
   AdbcSession(const AdbcSession&) = delete;
   AdbcSession& operator=(const AdbcSession&) = delete;
@@ -138,8 +141,8 @@ class AdbcSession final : public Session {
     connected_ = fine;
     fine = fine && AdbcConnectionInit(&connection_, &database_, &fault.error) == ADBC_STATUS_OK;
     if (fine) return {};
-    return fail(Code::kUnavailable, "engine.unavailable", "could not open the SQL engine \"{}\": {}",
-                driver, shown(fault.text(), 300))
+    return fail(Code::kUnavailable, "engine.unavailable",
+                "could not open the SQL engine \"{}\": {}", driver, shown(fault.text(), 300))
         .hint("run `kingpost doctor`");
   }
 
@@ -198,6 +201,7 @@ class AdbcSession final : public Session {
     }
   }
 
+  std::string temp_folder_;
   AdbcDatabase database_{};
   AdbcConnection connection_{};
   bool opened_ = false;
@@ -209,19 +213,19 @@ class AdbcSession final : public Session {
 constexpr int kLeastThreads = 2;
 
 Status configure(Session& session, const EngineConfig& config) {
-  std::string settings =
-      "SET autoinstall_known_extensions=false; SET autoload_known_extensions=false; "
-      "SET allow_community_extensions=false; SET preserve_insertion_order=true; "
-      "SET enable_progress_bar=false; SET errors_as_json=true; SET TimeZone='UTC'; ";
-  if (!config.memory.empty()) settings += format("SET memory_limit={}; ", literal(config.memory));
+  std::vector<std::string> settings = {"autoinstall_known_extensions=false",
+                                       "autoload_known_extensions=false",
+                                       "allow_community_extensions=false",
+                                       "preserve_insertion_order=true",
+                                       "enable_progress_bar=false",
+                                       "errors_as_json=true",
+                                       "TimeZone='UTC'",
+                                       "temp_directory=" + literal(config.temp_folder)};
+  if (!config.memory.empty()) settings.push_back("memory_limit=" + literal(config.memory));
   if (config.threads > 0) {
-    settings += format("SET threads={}; ", std::max(config.threads, kLeastThreads));
+    settings.push_back(format("threads={}", std::max(config.threads, kLeastThreads)));
   }
-  settings += format("SET temp_directory={}; ", literal(config.temp_folder));
-  for (const std::string& each : split(settings, ';')) {
-    const std::string statement(trim(each));
-    if (!statement.empty()) TRY_STATUS(session.run(statement));
-  }
+  for (const std::string& setting : settings) TRY_STATUS(session.run("SET " + setting));
   if (config.threads > 0) return {};
   TRY(const auto rows, session.query("SELECT current_setting('threads') AS threads"));
   if (rows.integer(0, "threads") >= kLeastThreads) return {};
@@ -264,7 +268,7 @@ Result<std::unique_ptr<Session>> Session::open(const EngineConfig& config) {
     return fail(Code::kUnavailable, "engine.driver_missing", "libduckdb.so was not found")
         .hint("keep the folder `lib` beside the program, or name its folder in KINGPOST_DRIVERS");
   }
-  auto session = std::make_unique<AdbcSession>();
+  auto session = std::make_unique<AdbcSession>(config.temp_folder);
   TRY_STATUS(session->connect(driver));
   TRY_STATUS(configure(*session, config));
   return std::unique_ptr<Session>(std::move(session));
