@@ -20,7 +20,8 @@ class Parser {
     app_.set_version_flag("--version", "kingpost " + version());
     app_.require_subcommand(1);
     app_.set_help_all_flag("--help-all", "help of all commands");
-    app_.footer("kingpost help lists the 22 steps, the exit statuses and a smallest pipeline file.");
+    app_.footer(
+        "kingpost help lists the 22 steps, the exit statuses and a smallest pipeline file.");
     add_runs();
     add_store();
     add_data();
@@ -92,8 +93,8 @@ class Parser {
     data->require_subcommand(1);
     auto* list = add(*data, "list", "all tables, step by step", data_list_command);
     with_file(list);
-    auto* show = add(*data, "show", "schema and first rows of TABLE or TABLE@STEP",
-                     data_show_command);
+    auto* show =
+        add(*data, "show", "schema and first rows of TABLE or TABLE@STEP", data_show_command);
     show->add_option("TABLE", arguments.words, "e.g. flights, weather@clean")
         ->required()
         ->expected(1);
@@ -101,8 +102,8 @@ class Parser {
     diff->add_option("TABLES", arguments.words, "A and B, e.g. weather@ingest weather@clean")
         ->required()
         ->expected(2);
-    auto* out = add(*data, "export", "write a table as .csv, .parquet or .ndjson",
-                    data_export_command);
+    auto* out =
+        add(*data, "export", "write a table as .csv, .parquet or .ndjson", data_export_command);
     out->add_option("TABLE", arguments.words, "TABLE and OUT")->required()->expected(2);
     auto* report = add(*data, "report", "what a step found, as JSON", data_report_command);
     report->add_option("STEP", arguments.words, "one of the 22 steps")->required()->expected(1);
@@ -120,8 +121,9 @@ class Parser {
     add(app_, "doctor", "what is installed, what is missing, how to mend it", doctor_command);
   }
 
-  CLI::App app_{"Kingpost carries a team's data and models through the 22 steps from raw data to a "
-                "served, monitored model."};
+  CLI::App app_{
+      "Kingpost carries a team's data and models through the 22 steps from raw data to a "
+      "served, monitored model."};
 };
 
 }  // namespace

@@ -80,8 +80,8 @@ void diff_schemas(const records::TableSchema& a, const records::TableSchema& b) 
 Status diff_rows(sql::Session& session, const Side& a, const Side& b,
                  const std::vector<std::string>& columns, std::string_view name, int most) {
   const std::string list = sql::identifiers(columns);
-  const std::string query = format("(SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2})", list,
-                                   a.from, b.from);
+  const std::string query =
+      format("(SELECT {0} FROM {1} EXCEPT ALL SELECT {0} FROM {2})", list, a.from, b.from);
   TRY(const auto count, session.query(format("SELECT count(*) AS n FROM {}", query)));
   print(format("  rows only in {}: {}\n", name, grouped(count.integer(0, "n"))));
   if (count.integer(0, "n") == 0) return {};
@@ -136,9 +136,8 @@ Status data_show_command(const Arguments& arguments) {
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
   TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
   TRY(const auto session, open_session(pipeline));
-  const std::string query =
-      format("{} LIMIT {}", texts_query(found.table, parquet_of(workspace, found.table)),
-             arguments.rows);
+  const std::string query = format(
+      "{} LIMIT {}", texts_query(found.table, parquet_of(workspace, found.table)), arguments.rows);
   TRY(const auto rows, session->query(query));
   if (arguments.json) {
     Json out = Json::object();
@@ -198,9 +197,9 @@ Status data_export_command(const Arguments& arguments) {
   TRY(const auto session, open_session(pipeline));
   // Renamed only when whole, so that no half file is taken for the export.
   const std::string temporary = out + ".part";
-  const auto copied = session->run(format("COPY (SELECT * FROM {}) TO {} ({})",
-                                          parquet_of(workspace, found.table),
-                                          sql::literal(temporary), form));
+  const auto copied =
+      session->run(format("COPY (SELECT * FROM {}) TO {} ({})", parquet_of(workspace, found.table),
+                          sql::literal(temporary), form));
   if (!copied) {
     TRY_STATUS(remove_file(temporary));
     return Error(copied.error()).within(format("export to \"{}\"", out));
@@ -225,7 +224,8 @@ Status data_report_command(const Arguments& arguments) {
     print(each.manifest.report.pretty());
     return {};
   }
-  return fail(Code::kPrecondition, "data.nothing_sealed", "step \"{}\" has left no report yet", word)
+  return fail(Code::kPrecondition, "data.nothing_sealed", "step \"{}\" has left no report yet",
+              word)
       .hint("run the pipeline first: kingpost run");
 }
 

@@ -40,8 +40,8 @@ void print_steps() {
 void print_exit_statuses() {
   std::vector<std::vector<std::string>> lines = {{"0", "ok", "all went well"}};
   for (const CodeRow& row : code_rows()) {
-    lines.push_back({format("{}", row.exit_status), std::string(row.word),
-                     std::string(row.sentence)});
+    lines.push_back(
+        {format("{}", row.exit_status), std::string(row.word), std::string(row.sentence)});
   }
   print("\nexit statuses:\n");
   print(table_text({"status", "word", "meaning"}, lines));
@@ -99,9 +99,9 @@ Status doctor_command(const Arguments& arguments) {
   line(true, "kingpost", version() + " in " + program_folder(), "");
   utsname system{};
   ::uname(&system);
-  line(true, "system", format("{} {} {}", static_cast<const char*>(system.sysname),
-                              static_cast<const char*>(system.release),
-                              static_cast<const char*>(system.machine)),
+  line(true, "system",
+       format("{} {} {}", static_cast<const char*>(system.sysname),
+              static_cast<const char*>(system.release), static_cast<const char*>(system.machine)),
        "");
   const std::string driver = sql::driver_path();
   line(!driver.empty(), "SQL driver duckdb", driver.empty() ? "not found" : driver,

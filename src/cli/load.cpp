@@ -9,9 +9,14 @@
 
 namespace kingpost::cli {
 
-Error report_faults(Faults& faults, const std::string& file) {
+void print_faults(Faults& faults) {
   faults.sort();
   for (const Error& fault : faults.errors()) print_error(render(fault) + "\n");
+}
+
+Error report_faults(Faults& faults, const std::string& file) {
+  if (auto obstacle = lifecycle::obstacle_of(faults)) return std::move(*obstacle);
+  print_faults(faults);
   return fail(Code::kInvalidInput, "file.faulty", "{} has {} fault{}; nothing was run", file,
               faults.size(), faults.size() == 1 ? "" : "s");
 }
@@ -40,8 +45,9 @@ Result<std::vector<StepManifest>> manifests(const lifecycle::Pipeline& pipeline,
       out.push_back({row.step, true, *row.manifest});
       continue;
     }
-    TRY(const auto last, workspace.journal->last(std::string(row.step->word), true));
-    if (!last || last->manifest.empty()) continue;
+    TRY(const auto last,
+        workspace.journal->last_report(name_of(pipeline.path), std::string(row.step->word)));
+    if (!last) continue;
     auto manifest = lifecycle::read_manifest(workspace.objects, last->manifest);
     if (manifest) out.push_back({row.step, false, std::move(manifest).value()});
   }

@@ -11,6 +11,7 @@ namespace kingpost::cli {
 /// `file.faulty`, which says how many.
 Result<lifecycle::Pipeline> load(const Arguments& arguments);
 
+void print_faults(Faults& faults);
 /// Prints each fault and answers the error that ends the command. Requires: faults is not empty.
 Error report_faults(Faults& faults, const std::string& file);
 
@@ -22,8 +23,8 @@ struct Found {
 Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
                          lifecycle::Workspace& workspace, const std::string& name);
 
-/// The manifests of the steps that have one, in step order: those sealed for this very file, else the
-/// last ones there are.
+/// The manifests of the steps that have one, in step order: those sealed for this very file, else
+/// the last ones there are.
 struct StepManifest {
   const lifecycle::StepRow* step = nullptr;
   bool current = false;

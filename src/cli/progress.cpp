@@ -37,13 +37,21 @@ class Plain final : public lifecycle::Observer {
   void on(const Event& event) override {
     const std::string label = step_label(*event.step);
     switch (event.kind) {
-      case EventKind::kSealed: print(format("{} sealed   {}\n", label, event.text)); break;
-      case EventKind::kStarted: print(format("{} run      {}\n", label, event.text)); break;
+      case EventKind::kSealed:
+        print(format("{} sealed   {}\n", label, event.text));
+        break;
+      case EventKind::kStarted:
+        print(format("{} run      {}\n", label, event.text));
+        break;
       case EventKind::kDone:
         print(format("{} done     {} ({})\n", label, event.text, elapsed_text(event.seconds)));
         break;
-      case EventKind::kFailed: print(format("{} failed   {}\n", label, event.text)); break;
-      case EventKind::kWarning: print(format("{} warning  {}\n", label, event.text)); break;
+      case EventKind::kFailed:
+        print(format("{} failed   {}\n", label, event.text));
+        break;
+      case EventKind::kWarning:
+        print(format("{} warning  {}\n", label, event.text));
+        break;
     }
     std::fflush(stdout);
   }
@@ -104,12 +112,18 @@ class Live final : public lifecycle::Observer {
 
   void update(Line& line, const Event& event) {
     switch (event.kind) {
-      case EventKind::kSealed: line = {line.row, "sealed", event.text, 0}; break;
-      case EventKind::kStarted: line = {line.row, "running", event.text, monotonic_seconds()}; break;
+      case EventKind::kSealed:
+        line = {line.row, "sealed", event.text, 0};
+        break;
+      case EventKind::kStarted:
+        line = {line.row, "running", event.text, monotonic_seconds()};
+        break;
       case EventKind::kDone:
         line = {line.row, "done", format("{} ({})", event.text, elapsed_text(event.seconds)), 0};
         break;
-      case EventKind::kFailed: line = {line.row, "failed", event.text, 0}; break;
+      case EventKind::kFailed:
+        line = {line.row, "failed", event.text, 0};
+        break;
       case EventKind::kWarning:
         warnings_.push_back(format("warning: {}: {}\n", event.step->word, event.text));
         break;
@@ -153,10 +167,14 @@ class Live final : public lifecycle::Observer {
 
 std::unique_ptr<lifecycle::Observer> make_progress(Style style, int last_step) {
   switch (style) {
-    case Style::kQuiet: return std::make_unique<Quiet>();
-    case Style::kLive: return std::make_unique<Live>(last_step);
-    case Style::kJson: return std::make_unique<JsonLines>();
-    case Style::kPlain: break;
+    case Style::kQuiet:
+      return std::make_unique<Quiet>();
+    case Style::kLive:
+      return std::make_unique<Live>(last_step);
+    case Style::kJson:
+      return std::make_unique<JsonLines>();
+    case Style::kPlain:
+      break;
   }
   return std::make_unique<Plain>();
 }

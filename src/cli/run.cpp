@@ -52,7 +52,7 @@ Status run_command(const Arguments& arguments) {
   auto summary =
       lifecycle::run_pipeline(pipeline, arguments.range, arguments.line, *progress, faults);
   progress.reset();
-  if (!faults.empty()) return report_faults(faults, pipeline.path);
+  print_faults(faults);
   if (!summary) return std::move(summary).error();
   print_end(arguments, *summary);
   return {};
@@ -60,6 +60,7 @@ Status run_command(const Arguments& arguments) {
 
 Status check_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
+  TRY_STATUS(lifecycle::check_options(arguments.range));
   TRY(const auto session, open_session(pipeline));
   Faults faults;
   lifecycle::check_pipeline(pipeline, *session, faults);

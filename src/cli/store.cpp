@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // kingpost verify, gc.
+#include <optional>
 #include <set>
 
 #include "base/clock.h"
-#include "base/digest.h"
+#include "base/failpoint.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -13,51 +15,152 @@
 namespace kingpost::cli {
 namespace {
 
-// Every object that the journal names, directly or through a manifest.
-struct Reach {
-  std::set<std::string> digests;
-  std::vector<std::string> broken;
+constexpr Micros kKeep = 30 * 86'400'000'000;
+
+struct Findings {
+  std::vector<std::string> damaged;
+  std::set<std::string> missing;
+  /// Executions that name one of those.
+  std::vector<std::int64_t> executions;
+  std::size_t present = 0;
+  std::int64_t bytes = 0;
+
+  bool clean() const { return damaged.empty() && missing.empty(); }
 };
 
-Result<Reach> reach_of(lifecycle::Workspace& workspace) {
-  Reach out;
+// Hashes every object, and looks for each that the journal names, directly or through a manifest.
+Result<Findings> look(lifecycle::Workspace& workspace) {
+  Findings out;
   TRY(const auto executions, workspace.journal->executions());
-  for (const auto& execution : executions) {
-    if (execution.manifest.empty() || !out.digests.insert(execution.manifest).second) continue;
-    const auto manifest = lifecycle::read_manifest(workspace.objects, execution.manifest);
-    if (!manifest) {
-      out.broken.push_back(format("manifest of {} (execution {}): {}", execution.step,
-                                  execution.id, manifest.error().what()));
-      continue;
+  std::set<std::string> fine;
+  for (const std::string& digest : workspace.objects.list()) {
+    ++out.present;
+    out.bytes += workspace.objects.size_of(digest);
+    if (workspace.objects.verify(digest)) {
+      fine.insert(digest);
+    } else {
+      out.damaged.push_back(digest);
     }
-    for (const std::string& digest : manifest->digests()) out.digests.insert(digest);
+  }
+  for (const auto& execution : executions) {
+    if (execution.manifest.empty()) continue;
+    std::vector<std::string> named = {execution.manifest};
+    if (const auto manifest = lifecycle::read_manifest(workspace.objects, execution.manifest)) {
+      for (const std::string& digest : manifest->digests()) named.push_back(digest);
+    }
+    bool whole = true;
+    for (const std::string& digest : named) {
+      if (fine.contains(digest)) continue;
+      whole = false;
+      if (workspace.objects.size_of(digest) < 0) out.missing.insert(digest);
+    }
+    if (!whole) out.executions.push_back(execution.id);
   }
   return out;
 }
 
-// What the present file is sealed with, and the newest execution of each step in each run that was
-// begun in the last thirty days: other files of the folder share this store.
-Result<std::set<std::string>> kept_digests(const lifecycle::Pipeline& pipeline,
-                                           lifecycle::Workspace& workspace) {
-  std::set<std::string> kept;
-  TRY(const auto current, manifests(pipeline, workspace));
-  for (const StepManifest& each : current) {
-    kept.insert(sha256_of(lifecycle::to_text(each.manifest)));
-    for (const std::string& digest : each.manifest.digests()) kept.insert(digest);
+// Moves damaged objects out and tells the journal that nothing is sealed with them any more.
+Status mend(lifecycle::Workspace& workspace, const Findings& findings) {
+  TRY_STATUS(workspace.journal->withdraw(findings.executions, "damaged"));
+  for (const std::string& digest : findings.damaged) {
+    TRY_STATUS(workspace.objects.set_aside(digest));
   }
+  return {};
+}
+
+// What gc leaves alone, by digest.
+struct Kept {
+  std::set<std::string> manifests;
+  std::set<std::string> digests;
+};
+
+Status keep(const lifecycle::Workspace& workspace, const std::string& manifest, Kept& kept) {
+  if (manifest.empty() || !kept.manifests.insert(manifest).second) return {};
+  const auto read = lifecycle::read_manifest(workspace.objects, manifest);
+  if (!read) {
+    return fail(Code::kPrecondition, "store.damaged", "{}; nothing was removed",
+                read.error().what())
+        .hint("run `kingpost verify`, then `kingpost gc` again");
+  }
+  kept.digests.insert(manifest);
+  for (const std::string& digest : read->digests()) kept.digests.insert(digest);
+  return {};
+}
+
+// What a file of this folder was sealed with last, and what was used or made in the last thirty
+// days: other files, profiles and --set share this store.
+Status keep_of_journal(const lifecycle::Workspace& workspace, const std::string& folder,
+                       Kept& kept) {
   TRY(const auto executions, workspace.journal->executions());
-  std::set<std::string> newest;
-  const Micros recent = wall_clock() - 30 * 86'400'000'000;
-  for (auto each = executions.rbegin(); each != executions.rend(); ++each) {
-    if (each->manifest.empty()) continue;
-    const bool first = newest.insert(each->step).second;
-    if (!first && each->started < recent) continue;
-    kept.insert(each->manifest);
-    if (const auto manifest = lifecycle::read_manifest(workspace.objects, each->manifest)) {
-      for (const std::string& digest : manifest->digests()) kept.insert(digest);
+  TRY(const auto uses, workspace.journal->uses());
+  const Micros recent = wall_clock() - kKeep;
+  std::set<std::int64_t> used;
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const store::Use& use : uses) {
+    const bool newest = seen.insert({use.file, use.step}).second;
+    if (use.used >= recent || (newest && exists(resolve_path(folder, use.file)))) {
+      used.insert(use.execution);
     }
   }
-  return kept;
+  for (const auto& execution : executions) {
+    if (execution.started < recent && !used.contains(execution.id)) continue;
+    TRY_STATUS(keep(workspace, execution.manifest, kept));
+  }
+  return {};
+}
+
+// The locks and the results of the other stores that keep their objects in the same folder.
+Result<std::vector<store::Lock>> keep_of_others(const lifecycle::Pipeline& pipeline,
+                                                const lifecycle::Workspace& workspace,
+                                                const std::string& command, Kept& kept) {
+  std::vector<store::Lock> locks;
+  for (const std::string& folder : workspace.objects.other_stores()) {
+    if (!exists(folder + "/kingpost.db")) {
+      return fail(Code::kPrecondition, "store.other_missing",
+                  "the store \"{}\" keeps objects in \"{}\" too, and is not there to be asked",
+                  folder, pipeline.objects_folder)
+          .hint(format("if it is gone for good, remove its name from {}/stores",
+                       pipeline.objects_folder));
+    }
+    TRY(auto lock, store::Lock::acquire(folder, command));
+    locks.push_back(std::move(lock));
+    TRY(auto objects, store::Objects::open(folder, pipeline.objects_folder));
+    TRY(auto journal, store::Journal::open(folder));
+    const lifecycle::Workspace other{std::move(objects), std::move(journal)};
+    TRY_STATUS(keep_of_journal(other, parent_of(folder), kept));
+  }
+  return locks;
+}
+
+// The executions whose objects are about to go.
+Result<std::vector<std::int64_t>> left_over(const lifecycle::Workspace& workspace,
+                                            const Kept& kept) {
+  std::vector<std::int64_t> out;
+  TRY(const auto executions, workspace.journal->executions());
+  for (const auto& execution : executions) {
+    if (!execution.manifest.empty() && !kept.manifests.contains(execution.manifest)) {
+      out.push_back(execution.id);
+    }
+  }
+  return out;
+}
+
+struct Removal {
+  std::size_t count = 0;
+  std::int64_t bytes = 0;
+};
+
+Result<Removal> remove_objects(const lifecycle::Workspace& workspace, const Kept& kept,
+                               bool dry_run) {
+  Removal out;
+  for (const std::string& digest : workspace.objects.list()) {
+    if (kept.digests.contains(digest)) continue;
+    ++out.count;
+    out.bytes += workspace.objects.size_of(digest);
+    if (!dry_run) TRY_STATUS(workspace.objects.remove(digest));
+    failpoint("gc_removed");
+  }
+  return out;
 }
 
 }  // namespace
@@ -65,52 +168,53 @@ Result<std::set<std::string>> kept_digests(const lifecycle::Pipeline& pipeline,
 Status verify_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
-  TRY(Reach reach, reach_of(workspace));
-  const auto present = workspace.objects.list();
-  std::int64_t bytes = 0;
-  std::size_t fine = 0;
-  std::vector<std::string> damaged;
-  for (const std::string& digest : present) {
-    bytes += workspace.objects.size_of(digest);
-    if (workspace.objects.verify(digest)) {
-      ++fine;
-    } else {
-      damaged.push_back(digest);
-    }
+  TRY_STATUS(workspace.journal->verify());
+  TRY(Findings findings, look(workspace));
+  std::optional<store::Lock> lock;
+  if (!findings.clean()) {
+    // A gc may have been at work meanwhile: what is said and done holds under the lock.
+    TRY(lock, store::Lock::acquire(pipeline.store_folder, arguments.line));
+    TRY(findings, look(workspace));
   }
-  std::size_t missing = 0;
-  for (const std::string& digest : reach.digests) {
-    if (workspace.objects.size_of(digest) < 0) ++missing;
+  print(format("{} objects, {}: {} whole, {} damaged, {} missing\n", findings.present,
+               human_bytes(findings.bytes), findings.present - findings.damaged.size(),
+               findings.damaged.size(), findings.missing.size()));
+  if (findings.clean()) return {};
+  for (const std::string& digest : findings.damaged) print(format("  damaged: {}\n", digest));
+  for (const std::string& digest : findings.missing) print(format("  missing: {}\n", digest));
+  TRY_STATUS(mend(workspace, findings));
+  std::string hint = "the next run makes anew what it needs of them";
+  if (!findings.damaged.empty()) {
+    hint += format("; damaged ones were moved to {}", workspace.objects.damaged_folder());
   }
-  print(format("{} objects, {}: {} whole, {} damaged, {} missing\n", present.size(),
-               human_bytes(bytes), fine, damaged.size(), missing));
-  if (damaged.empty() && missing == 0) return {};
-  TRY(const auto lock, store::Lock::acquire(pipeline.store_folder, arguments.line));
-  for (const std::string& digest : damaged) {
-    print(format("  damaged: {}\n", digest));
-    TRY_STATUS(workspace.objects.set_aside(digest));
-  }
-  return fail(Code::kCorrupt, "store.damaged", "{} damaged and {} missing objects", damaged.size(),
-              missing)
-      .hint("the next run makes them anew; damaged ones were moved to .kingpost/damaged");
+  return fail(Code::kCorrupt, "store.damaged", "{} damaged and {} missing objects",
+              findings.damaged.size(), findings.missing.size())
+      .hint(hint);
 }
 
 Status gc_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
+  TRY_STATUS(make_folders(pipeline.store_folder));
   TRY(const auto lock, store::Lock::acquire(pipeline.store_folder, arguments.line));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
-  TRY(const auto kept, kept_digests(pipeline, workspace));
-  std::int64_t bytes = 0;
-  std::size_t count = 0;
-  for (const std::string& digest : workspace.objects.list()) {
-    if (kept.contains(digest)) continue;
-    ++count;
-    bytes += workspace.objects.size_of(digest);
-    if (!arguments.dry_run) TRY_STATUS(workspace.objects.remove(digest));
-  }
-  print(format("{} {} objects that no result of the last 30 days needs, {}; {} kept\n",
-               arguments.dry_run ? "would remove" : "removed", count, human_bytes(bytes),
-               kept.size()));
+  Kept kept;
+  TRY(const auto plan, lifecycle::make_plan(pipeline, workspace, {}));
+  for (const auto& row : plan) TRY_STATUS(keep(workspace, row.manifest_digest, kept));
+  TRY_STATUS(keep_of_journal(workspace, pipeline.settings.folder, kept));
+  TRY(const auto others, keep_of_others(pipeline, workspace, arguments.line, kept));
+  TRY(const auto gone, left_over(workspace, kept));
+  // The journal first, so that it never names what is not there. It may have no room to be written
+  // when the disk is full; then the objects that go first make room.
+  Status withdrawn;
+  if (!arguments.dry_run) withdrawn = workspace.journal->withdraw(gone, "collected");
+  if (!withdrawn && withdrawn.error().code() != Code::kExhausted) return withdrawn;
+  TRY(const Removal removed, remove_objects(workspace, kept, arguments.dry_run));
+  if (!withdrawn) TRY_STATUS(workspace.journal->withdraw(gone, "collected"));
+  print(
+      format("{} {} objects that no file here needs and no result of the last 30 days, {}; {} "
+             "kept\n",
+             arguments.dry_run ? "would remove" : "removed", removed.count,
+             human_bytes(removed.bytes), kept.digests.size()));
   return {};
 }
 

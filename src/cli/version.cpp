@@ -4,6 +4,8 @@
 
 namespace kingpost::cli {
 
-std::string version() { return KINGPOST_VERSION; }
+std::string version() {
+  return KINGPOST_VERSION;
+}
 
 }  // namespace kingpost::cli

@@ -2,7 +2,10 @@
 // Loading in a fixed order: extends, profile, --set, ${}, field tables.
 #include "lifecycle/pipeline_file.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -28,14 +31,26 @@ void merge_into(Node& base, const Node& over) {
   }
 }
 
+Error missing_file(const std::string& path, const Mark& wanted_by, const Error& why) {
+  std::vector<std::string> names;
+  for (const std::string& name : entries_of(parent_of(path))) {
+    if (name.ends_with(".yaml") || name.ends_with(".yml")) names.push_back(name);
+  }
+  const std::string hint = did_you_mean(
+      name_of(path), names, "name the file, or write one; `kingpost help` shows the smallest");
+  const bool missing = why.code() == Code::kNotFound;
+  Error error = missing ? fail(Code::kNotFound, "file.pipeline_missing",
+                               "there is no pipeline file \"{}\"", path)
+                        : fail(Code::kNotFound, "file.pipeline_missing", "pipeline file \"{}\": {}",
+                               path, why.what());
+  error = std::move(error).hint(hint);
+  return wanted_by.source == nullptr ? error : std::move(error).at(wanted_by.place());
+}
+
 std::optional<Node> read_tree(const std::string& path, const Mark& wanted_by, Faults& faults) {
   const auto text = read_file(path, (1U << 20U) + 1);
   if (!text) {
-    Error error = fail(Code::kNotFound, "file.pipeline_missing", "pipeline file \"{}\": {}", path,
-                       text.error().what())
-                      .hint("name the file, or write one; `kingpost help` shows the smallest");
-    faults.add(wanted_by.source == nullptr ? std::move(error)
-                                           : std::move(error).at(wanted_by.place()));
+    faults.add(missing_file(path, wanted_by, text.error()));
     return std::nullopt;
   }
   auto tree = yaml::parse(std::make_shared<const SourceText>(path, *text), faults);
@@ -52,13 +67,22 @@ std::optional<Node> read_with_base(const std::string& path, Faults& faults) {
   if (!tree) return std::nullopt;
   const Node* extends = tree->find("extends");
   if (extends == nullptr) return tree;
+  if (!extends->is_scalar()) {
+    faults.add(fault_at(extends->mark, "file.wrong_type", "\"extends\" wants one path",
+                        "write extends: shared.yaml"));
+    return std::nullopt;
+  }
   const std::string base_path = resolve_path(parent_of(path), extends->text);
   auto base = read_tree(base_path, extends->mark, faults);
   if (!base) return std::nullopt;
   if (const Node* again = base->find("extends")) {
-    faults.add(fault_at(again->mark, "file.extends_twice",
-                        format("\"{}\" is extended and may not extend another file", base_path),
-                        "one level only: merge the two shared files"));
+    const bool itself = base_path == resolve_path(parent_of(path), name_of(path));
+    faults.add(
+        fault_at(again->mark, "file.extends_twice",
+                 itself ? format("\"{}\" extends itself", base_path)
+                        : format("\"{}\" is extended and may not extend another file", base_path),
+                 itself ? "name the file whose keys it adds to"
+                        : "one level only: merge the two shared files"));
     return std::nullopt;
   }
   merge_into(*base, *tree);
@@ -85,6 +109,16 @@ void apply_profile(Node& root, const std::string& profile, Faults& faults) {
   merge_into(root, copy);
 }
 
+// The command line is one line, and it is named as a whole.
+void forget_lines(Node& node) {
+  node.mark.line = 0;
+  for (Node& item : node.items) forget_lines(item);
+  for (Entry& entry : node.entries) {
+    entry.key_mark.line = 0;
+    forget_lines(entry.value);
+  }
+}
+
 void apply_set(Node& root, const std::string& assignment, Faults& faults) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0) {
@@ -94,10 +128,11 @@ void apply_set(Node& root, const std::string& assignment, Faults& faults) {
     return;
   }
   const std::string value_text = assignment.substr(equals + 1);
-  const auto source = std::make_shared<const SourceText>("--set " + assignment, value_text);
+  const auto source = std::make_shared<const SourceText>("--set " + shown(assignment), value_text);
   const auto value = yaml::parse(source, faults);
   if (!value) return;
   Node over = *value;
+  forget_lines(over);
   auto parts = split(assignment.substr(0, equals), '.');
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
     Node map;
@@ -109,8 +144,10 @@ void apply_set(Node& root, const std::string& assignment, Faults& faults) {
   merge_into(root, over);
 }
 
-// Sections of steps that cannot run: taken out, and refused unless the run ends before them.
-void refuse_unbuilt(Node& root, const std::string& to, Faults& faults) {
+// Sections of steps that cannot run: noted unless the run ends before them. Those without a field
+// table are taken out.
+std::vector<Error> take_unbuilt(Node& root, const std::string& to) {
+  std::vector<Error> out;
   const StepRow* last = to.empty() ? nullptr : find_row(to);
   for (const StepRow& row : rows()) {
     if (row.built()) continue;
@@ -118,14 +155,23 @@ void refuse_unbuilt(Node& root, const std::string& to, Faults& faults) {
                                     [&](const Entry& each) { return each.key == row.word; });
     if (entry == root.entries.end()) continue;
     if (last == nullptr || row.number <= last->number) {
-      faults.add(fail(Code::kInvalidInput, "file.step_not_built",
-                      "step {} \"{}\" is not built yet", row.number, row.word)
-                     .at(entry->key_mark.place())
-                     .hint(format("end before it with --to {}, or take the section out",
-                                  last_built().word)));
+      out.push_back(fail(Code::kInvalidInput, "file.step_not_built",
+                         "step {} \"{}\" is not built yet", row.number, row.word)
+                        .at(entry->key_mark.place())
+                        .hint(format("end before it with --to {}, or take the section out",
+                                     last_built().word)));
     }
     if (row.spec == nullptr) root.entries.erase(entry);
   }
+  return out;
+}
+
+bool is_amount(std::string_view text) {
+  const std::size_t unit = text.find_first_not_of("0123456789");
+  if (unit == 0 || unit == std::string_view::npos) return false;
+  const std::string word = lower(trim(text.substr(unit)));
+  constexpr std::array<std::string_view, 6> kUnits = {"mb", "gb", "tb", "mib", "gib", "tib"};
+  return std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end();
 }
 
 void fill_settings(Pipeline& pipeline, Faults& faults) {
@@ -146,57 +192,64 @@ void fill_settings(Pipeline& pipeline, Faults& faults) {
   }
   const Node& engine = pipeline.root.at("engine");
   settings.engine.memory = engine.text_at("memory");
+  if (engine.has("memory") && !is_amount(settings.engine.memory)) {
+    faults.add(fault_at(engine.at("memory").mark, "file.malformed_memory",
+                        format("\"memory\" wants an amount such as 4GB but found \"{}\"",
+                               shown(settings.engine.memory)),
+                        "units: MB, GB, TB, MiB, GiB, TiB"));
+  }
   settings.engine.threads = static_cast<int>(engine.integer("threads"));
   pipeline.store_folder = settings.folder + "/.kingpost";
   pipeline.objects_folder = resolve_path(settings.folder, pipeline.root.text_at("artifacts"));
-  settings.engine.temp_folder = resolve_path(pipeline.objects_folder, "../tmp/spill");
+  settings.engine.temp_folder =
+      format("{}/{}-spill", store::Objects::temp_folder_of(pipeline.objects_folder), ::getpid());
 }
 
 }  // namespace
 
 const Field& file_spec() {
   static const Field field = [] {
-    Shape engine{
+    Shape engine{.fields = {
+                     {.name = "type",
+                      .kind = FieldKind::kChoice,
+                      .doc = "the SQL engine that does the data steps",
+                      .fallback = "duckdb",
+                      .choices = {"duckdb"}},
+                     {.name = "memory",
+                      .kind = FieldKind::kText,
+                      .doc = "memory the engine may use before it spills to disk, e.g. 4GB"},
+                     {.name = "threads",
+                      .kind = FieldKind::kInteger,
+                      .doc = "threads of the engine; results do not depend on it",
+                      .least = 1,
+                      .most = 1024},
+                 }};
+    Shape top{
         .fields = {
-            {.name = "type",
-             .kind = FieldKind::kChoice,
-             .doc = "the SQL engine that does the data steps",
-             .fallback = "duckdb",
-             .choices = {"duckdb"}},
-            {.name = "memory",
-             .kind = FieldKind::kText,
-             .doc = "memory the engine may use before it spills to disk, e.g. 4GB"},
-            {.name = "threads",
+            {.name = "version",
              .kind = FieldKind::kInteger,
-             .doc = "threads of the engine; results do not depend on it",
+             .doc = "version of the file's own format; 1",
+             .required = true,
              .least = 1,
-             .most = 1024},
+             .most = 1},
+            {.name = "project",
+             .kind = FieldKind::kName,
+             .doc = "name of the project",
+             .required = true},
+            {.name = "extends",
+             .kind = FieldKind::kPath,
+             .doc = "a file whose keys this one adds to and replaces"},
+            map_of({.name = "vars", .doc = "values that ${name} stands for; `now` is the clock"},
+                   {.kind = FieldKind::kScalar}),
+            map_of({.name = "profiles", .doc = "named changes to the file, for --profile"},
+                   {.kind = FieldKind::kAny}),
+            object_of({.name = "engine", .doc = "where the data steps run", .fallback = "{}"},
+                      std::move(engine)),
+            {.name = "artifacts",
+             .kind = FieldKind::kPath,
+             .doc = "folder of the objects",
+             .fallback = ".kingpost/objects"},
         }};
-    Shape top{.fields = {
-                  {.name = "version",
-                   .kind = FieldKind::kInteger,
-                   .doc = "version of the file's own format; 1",
-                   .required = true,
-                   .least = 1,
-                   .most = 1},
-                  {.name = "project",
-                   .kind = FieldKind::kName,
-                   .doc = "name of the project",
-                   .required = true},
-                  {.name = "extends",
-                   .kind = FieldKind::kPath,
-                   .doc = "a file whose keys this one adds to and replaces"},
-                  map_of({.name = "vars", .doc = "values that ${name} stands for; `now` is the clock"},
-                         {.kind = FieldKind::kScalar}),
-                  map_of({.name = "profiles", .doc = "named changes to the file, for --profile"},
-                         {.kind = FieldKind::kAny}),
-                  object_of({.name = "engine", .doc = "where the data steps run", .fallback = "{}"},
-                            std::move(engine)),
-                  {.name = "artifacts",
-                   .kind = FieldKind::kPath,
-                   .doc = "folder of the objects",
-                   .fallback = ".kingpost/objects"},
-              }};
     for (const StepRow& row : rows()) {
       if (row.spec == nullptr) continue;
       top.fields.push_back(row.spec());
@@ -213,7 +266,7 @@ std::optional<Pipeline> load_pipeline(const LoadOptions& options, Faults& faults
   apply_profile(*tree, options.profile, faults);
   for (const std::string& set : options.sets) apply_set(*tree, set, faults);
   substitute_vars(*tree, faults);
-  refuse_unbuilt(*tree, options.to, faults);
+  std::vector<Error> unbuilt = take_unbuilt(*tree, options.to);
   if (tree->at("version").is_scalar() && tree->at("version").text != "1") {
     faults.add(fault_at(tree->at("version").mark, "file.unknown_version",
                         format("version {} is not known", shown(tree->at("version").text)),
@@ -224,7 +277,11 @@ std::optional<Pipeline> load_pipeline(const LoadOptions& options, Faults& faults
   pipeline.path = options.path;
   pipeline.root = resolve(*tree, file_spec(), "file", faults);
   fill_settings(pipeline, faults);
-  if (!faults.empty()) return std::nullopt;
+  if (!faults.empty()) {
+    for (Error& error : unbuilt) faults.add(std::move(error));
+    return std::nullopt;
+  }
+  pipeline.unbuilt = std::move(unbuilt);
   return pipeline;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pipeline file: read, merged (extends, profile, --set), substituted, resolved against the field
-// tables of the steps. All faults of a file come in one report.
+// The pipeline file: read, merged (extends, profile, --set), substituted, resolved against the
+// field tables of the steps. All faults of a file come in one report.
 #pragma once
 
 #include <optional>
@@ -29,6 +29,8 @@ struct Pipeline {
   /// The resolved file: one entry per key of the top table.
   Node root;
   steps::Settings settings;
+  /// Sections of steps that are not built. Only a check or run that would come to them is refused.
+  std::vector<Error> unbuilt;
 
   /// The resolved section of a step; a null node when the file has none.
   const Node& section(std::string_view word) const { return root.at(word); }

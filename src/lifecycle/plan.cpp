@@ -2,6 +2,7 @@
 // Planning is the runner's walk without the work.
 #include "lifecycle/plan.h"
 
+#include "base/files.h"
 #include "base/text.h"
 
 namespace kingpost::lifecycle {
@@ -28,8 +29,10 @@ Status known_step(const std::string& word, std::string_view option) {
   return {};
 }
 
-Result<std::optional<std::int64_t>> last_rows(Workspace& workspace, const StepRow& row) {
-  TRY(const auto last, workspace.journal->last(std::string(row.word), false));
+Result<std::optional<std::int64_t>> last_rows(const Pipeline& pipeline, Workspace& workspace,
+                                              const StepRow& row) {
+  TRY(const auto last,
+      workspace.journal->last_sealed(name_of(pipeline.path), std::string(row.word)));
   if (!last) return std::optional<std::int64_t>();
   const auto manifest = read_manifest(workspace.objects, last->manifest);
   if (!manifest) return std::optional<std::int64_t>();
@@ -61,7 +64,7 @@ class Planner {
 
  private:
   Status asked(const StepRow& row, PlanRow& plan) {
-    TRY(plan.rows_expected, last_rows(workspace_, row));
+    TRY(plan.rows_expected, last_rows(pipeline_, workspace_, row));
     if (!open_step_.empty()) {
       plan.state = PlanState::kAfter;
       plan.reason = format("if {} gives other rows than before", open_step_);
@@ -74,6 +77,7 @@ class Planner {
       plan.state = PlanState::kSealed;
       input_ = sealed.manifest->output;
       plan.manifest = std::move(sealed.manifest);
+      plan.manifest_digest = sealed.execution.manifest;
       return {};
     }
     plan.state = PlanState::kRun;
@@ -98,16 +102,32 @@ class Planner {
   int from_ = 0;
 };
 
+// False when later checks would only repeat what was found.
+bool check_step(const StepRow& row, const Pipeline& pipeline, sql::Session& session,
+                records::Catalog& catalog, Faults& faults) {
+  if (row.check == nullptr) return true;
+  steps::CheckContext context{
+      pipeline.section(row.word), pipeline.root, pipeline.settings, session, catalog, faults};
+  row.check(context);
+  return !context.stop;
+}
+
 }  // namespace
 
 std::string_view plan_word(PlanState state) {
   switch (state) {
-    case PlanState::kSealed: return "sealed";
-    case PlanState::kRun: return "run";
-    case PlanState::kAfter: return "run?";
-    case PlanState::kNotBuilt: return "not built";
-    case PlanState::kByCommand: return "by command";
-    case PlanState::kNotAsked: return "-";
+    case PlanState::kSealed:
+      return "sealed";
+    case PlanState::kRun:
+      return "run";
+    case PlanState::kAfter:
+      return "run?";
+    case PlanState::kNotBuilt:
+      return "not built";
+    case PlanState::kByCommand:
+      return "by command";
+    case PlanState::kNotAsked:
+      return "-";
   }
   return "";
 }
@@ -136,14 +156,35 @@ Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& work
   return out;
 }
 
-void check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults) {
+records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults) {
+  for (const Error& error : pipeline.unbuilt) faults.add(error);
   records::Catalog catalog;
+  if (!check_step(rows().front(), pipeline, session, catalog, faults)) return catalog;
+  check_behind_ingest(pipeline, catalog, session, faults);
+  return catalog;
+}
+
+std::optional<Error> obstacle_of(const Faults& faults) {
+  for (const Error& fault : faults.errors()) {
+    switch (fault.code()) {
+      case Code::kExhausted:
+      case Code::kUnavailable:
+      case Code::kCorrupt:
+      case Code::kCancelled:
+      case Code::kInternal:
+        return fault;
+      default:
+        break;
+    }
+  }
+  return std::nullopt;
+}
+
+void check_behind_ingest(const Pipeline& pipeline, records::Catalog catalog, sql::Session& session,
+                         Faults& faults) {
   for (const StepRow& row : rows()) {
-    if (row.check == nullptr) continue;
-    steps::CheckContext context{pipeline.section(row.word), pipeline.root, pipeline.settings,
-                                session,                    catalog,       faults};
-    row.check(context);
-    if (context.stop) return;
+    if (row.number == 1) continue;
+    if (!check_step(row, pipeline, session, catalog, faults)) return;
   }
 }
 

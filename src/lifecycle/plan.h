@@ -20,12 +20,12 @@ struct RunOptions {
 };
 
 enum class PlanState {
-  kSealed,     // nothing to do
-  kRun,        // will run
-  kAfter,      // depends on what an earlier step will give
+  kSealed,  // nothing to do
+  kRun,     // will run
+  kAfter,   // depends on what an earlier step will give
   kNotBuilt,
   kByCommand,
-  kNotAsked,   // behind --to
+  kNotAsked,  // behind --to
 };
 std::string_view plan_word(PlanState state);
 
@@ -35,6 +35,8 @@ struct PlanRow {
   std::string reason;
   StepKey key;
   std::optional<Manifest> manifest;
+  /// Digest of the manifest object; empty without one.
+  std::string manifest_digest;
   /// Rows of the last sealed result, whatever its key.
   std::optional<std::int64_t> rows_expected;
 };
@@ -48,7 +50,14 @@ Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& work
 Status check_options(const RunOptions& options);
 
 /// Everything that can be known before a step runs: each step's own check, in order, over the
-/// tables as they would be. Every fault is added.
-void check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults);
+/// tables as they would be. Every fault is added. Answers the tables that step 1 would leave.
+records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults);
+/// The same for the steps behind step 1, over the tables that it really left.
+void check_behind_ingest(const Pipeline& pipeline, records::Catalog catalog, sql::Session& session,
+                         Faults& faults);
+
+/// What a check met that no change of the file would mend, such as a full disk; the other faults
+/// may be its consequences.
+std::optional<Error> obstacle_of(const Faults& faults);
 
 }  // namespace kingpost::lifecycle

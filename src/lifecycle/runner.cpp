@@ -2,6 +2,7 @@
 // The run: lock, plan as we go, check once, execute, seal, commit.
 #include "lifecycle/runner.h"
 
+#include <optional>
 #include <set>
 
 #include "base/digest.h"
@@ -31,10 +32,12 @@ class Runner {
     const double start = monotonic_seconds();
     workspace_.objects.clear_temporary();
     auto done = walk(command);
+    close_session();
     if (run_ != 0) {
       const std::string state =
           done ? "done" : (done.error().code() == Code::kCancelled ? "cancelled" : "failed");
-      if (auto ended = workspace_.journal->end_run(run_, state); !ended && done) return ended.error();
+      if (auto ended = workspace_.journal->end_run(run_, state); !ended && done)
+        return ended.error();
     }
     if (!done) return std::move(done).error();
     summary_.seconds = monotonic_seconds() - start;
@@ -49,15 +52,18 @@ class Runner {
     for (std::size_t i = 0; i < rows().size(); ++i) {
       const StepRow& row = rows()[i];
       if (!row.built() || row.start == Start::kByCommand || row.number > last) continue;
-      if (Cancellation::requested()) return fail(Code::kCancelled, "run.cancelled", "stopped");
-      TRY(const StepKey key, step_key(row, pipeline_, input_, *workspace_.journal));
+      if (Cancellation::requested()) return cancelled();
+      auto keyed = step_key(row, pipeline_, input_, *workspace_.journal);
+      if (!keyed) return keyless(row, std::move(keyed).error(), command);
+      const StepKey key = std::move(keyed).value();
       if (row.number == 1) TRY_STATUS(check_once(key, command));
+      if (row.number == 2) TRY_STATUS(check_again(command));
       TRY(Sealed sealed, find_sealed(workspace_, row, key));
       if (!sealed.reason.empty()) warn(row, sealed.reason + "; it is made anew");
       const bool forced = (row.word == options_.force || (from > 0 && row.number >= from)) &&
                           redone_.insert(row.word).second;
       if (sealed.manifest && !forced) {
-        reuse(row, std::move(*sealed.manifest));
+        TRY_STATUS(reuse(row, std::move(sealed)));
         continue;
       }
       if (row.number < from) {
@@ -72,6 +78,8 @@ class Runner {
           return fail(Code::kCorrupt, "store.object_damaged", "objects keep being damaged")
               .hint("check the disk");
         }
+        // What was asked for is still to be done.
+        redone_.erase(row.word);
         restart();
         i = static_cast<std::size_t>(-1);
         continue;
@@ -86,21 +94,103 @@ class Runner {
     summary_.steps.clear();
   }
 
-  // The whole file is looked at once per content: file, sources and versions of the steps.
-  Status check_once(const StepKey& first, const std::string& command) {
+  // A step without a key is one whose sources or code cannot be read: the check tells of that and
+  // of every other fault at once.
+  Error keyless(const StepRow& row, Error error, const std::string& command) {
+    if (row.number != 1) return error;
+    if (auto opened = open_session(); !opened) return error;
+    if (auto begun = begin_run(command); !begun) return error;
+    check_pipeline(pipeline_, *session_, faults_);
+    return faults_.empty() ? std::move(error) : faulty("nothing was run");
+  }
+
+  Error faulty(std::string_view consequence) {
+    if (auto obstacle = obstacle_of(faults_)) {
+      faults_ = {};
+      return std::move(*obstacle);
+    }
+    return fail(Code::kInvalidInput, "file.faulty", "{} has {} fault{}; {}", pipeline_.path,
+                faults_.size(), faults_.size() == 1 ? "" : "s", consequence);
+  }
+
+  // What a check looks at: the file, the sources, the code that the file names, the steps'
+  // versions.
+  std::string checked_content(const StepKey& first) {
     std::string content = pipeline_.root.json().canonical() + first.key;
-    for (const StepRow& row : rows()) content += format(" {}", row.version);
+    for (const StepRow& row : rows()) {
+      content += format(" {}", version_of(row));
+      if (row.key_parts == nullptr || row.number == 1) continue;
+      steps::KeyContext context{pipeline_.section(row.word), pipeline_.root, pipeline_.settings,
+                                *workspace_.journal};
+      auto parts = row.key_parts(context);
+      // The clock is for the data, not for the file.
+      if (parts) parts->set("now", Json());
+      content += parts ? parts->canonical() : parts.error().what();
+    }
+    return content;
+  }
+
+  // The whole file is looked at once per content.
+  Status check_once(const StepKey& first, const std::string& command) {
+    checked_ = checked_content(first);
+    const std::string key = sha256_of(checked_);
+    TRY(const bool passed, workspace_.journal->check_passed(key));
+    if (passed && pipeline_.unbuilt.empty()) return {};
+    TRY_STATUS(open_session());
+    TRY_STATUS(begin_run(command));
+    predicted_ = check_pipeline(pipeline_, *session_, faults_);
+    if (Cancellation::requested()) return cancelled();
+    if (faults_.empty()) return workspace_.journal->note_check(key);
+    return faulty("nothing was run");
+  }
+
+  // The types of a source are told from its first MiB. Where all of it told otherwise, the later
+  // steps are looked at again, over the tables that ingest really left.
+  Status check_again(const std::string& command) {
+    records::Catalog real;
+    std::string content = checked_;
+    for (const records::Table& table : input_.tables) {
+      real.tables.push_back(table.schema);
+      content += records::to_json(table.schema).canonical();
+    }
     const std::string key = sha256_of(content);
     TRY(const bool passed, workspace_.journal->check_passed(key));
     if (passed) return {};
     TRY_STATUS(open_session());
-    TRY_STATUS(begin_run(command));
-    check_pipeline(pipeline_, *session_, faults_);
-    if (Cancellation::requested()) return fail(Code::kCancelled, "run.cancelled", "stopped");
+    if (!predicted_) {
+      Faults ignored;
+      predicted_ = check_pipeline(pipeline_, *session_, ignored);
+    }
+    const auto changes = retyped(*predicted_, real);
+    if (!changes.empty()) {
+      TRY_STATUS(begin_run(command));
+      check_behind_ingest(pipeline_, real, *session_, faults_);
+    }
+    if (Cancellation::requested()) return cancelled();
     if (faults_.empty()) return workspace_.journal->note_check(key);
-    return fail(Code::kInvalidInput, "file.faulty", "the pipeline file has {} fault{}",
-                faults_.size(), faults_.size() == 1 ? "" : "s");
+    Error error = faulty("no step behind ingest was run");
+    for (const std::string& change : changes) error = std::move(error).detail(change);
+    return std::move(error).hint(
+        "the data hold other types than their first MiB: declare a type under ingest, or add the "
+        "odd text to its nulls");
   }
+
+  static std::vector<std::string> retyped(const records::Catalog& predicted,
+                                          const records::Catalog& real) {
+    std::vector<std::string> out;
+    for (const records::TableSchema& table : real.tables) {
+      const records::TableSchema* before = predicted.find(table.name);
+      for (const records::Column& column : table.columns) {
+        const records::Column* old = before != nullptr ? before->find(column.name) : nullptr;
+        if (old != nullptr && old->type == column.type) continue;
+        out.push_back(format("{}.{} is {}, and looked like {}", table.name, column.name,
+                             column.type, old != nullptr ? old->type : "nothing"));
+      }
+    }
+    return out;
+  }
+
+  static Error cancelled() { return fail(Code::kCancelled, "run.cancelled", "stopped"); }
 
   Status begin_run(const std::string& command) {
     if (run_ != 0) return {};
@@ -116,14 +206,24 @@ class Runner {
     return {};
   }
 
+  // Before the temporary files are cleared, because the engine's own are among them.
+  void close_session() {
+    Cancellation::watch(nullptr);
+    if (session_ == nullptr) return;
+    session_.reset();
+    workspace_.objects.clear_temporary();
+  }
+
   void warn(const StepRow& row, const std::string& text) {
     observer_.on({EventKind::kWarning, &row, text, 0});
   }
 
-  void reuse(const StepRow& row, Manifest manifest) {
-    observer_.on({EventKind::kSealed, &row, counts_text(manifest.counts), 0});
-    input_ = manifest.output;
-    summary_.steps.push_back({&row, true, 0, std::move(manifest)});
+  Status reuse(const StepRow& row, Sealed sealed) {
+    TRY_STATUS(workspace_.journal->note_use(name_of(pipeline_.path), sealed.execution));
+    observer_.on({EventKind::kSealed, &row, counts_text(sealed.manifest->counts), 0});
+    input_ = sealed.manifest->output;
+    summary_.steps.push_back({&row, true, 0, std::move(*sealed.manifest)});
+    return {};
   }
 
   // Before a step computes on them, its inputs are hashed once per run: a damaged one is moved out,
@@ -163,6 +263,8 @@ class Runner {
       return failed(row, Error(*outcome->verdict));
     }
     if (!outcome) {
+      // A statement that was told to end may say so in other words.
+      if (Cancellation::requested()) outcome = cancelled();
       const Error& error = outcome.error();
       const std::string state = error.code() == Code::kCancelled ? "cancelled" : "failed";
       // The first error is the one to report, whether or not it can be noted.
@@ -178,15 +280,20 @@ class Runner {
   }
 
   Result<steps::Outcome> work(const StepRow& row) {
-    TRY(const auto last, workspace_.journal->last(std::string(row.word), false));
+    TRY(const auto last,
+        workspace_.journal->last_sealed(name_of(pipeline_.path), std::string(row.word)));
     records::Dataset previous;
     if (last) {
       if (auto manifest = read_manifest(workspace_.objects, last->manifest)) {
         previous = std::move(manifest->output);
       }
     }
-    steps::RunContext context{pipeline_.section(row.word), pipeline_.root, pipeline_.settings,
-                              input_,                      *session_,      workspace_.objects,
+    steps::RunContext context{pipeline_.section(row.word),
+                              pipeline_.root,
+                              pipeline_.settings,
+                              input_,
+                              *session_,
+                              workspace_.objects,
                               last ? &previous : nullptr};
     return row.run(context);
   }
@@ -218,6 +325,8 @@ class Runner {
   records::Dataset input_;
   std::set<std::string> trusted_;
   std::set<std::string_view> redone_;
+  std::string checked_;
+  std::optional<records::Catalog> predicted_;
   std::int64_t run_ = 0;
   RunSummary summary_;
 };

@@ -37,7 +37,8 @@ class Substituter {
       }
       const std::size_t close = rest.find('}', open);
       if (close == std::string_view::npos) {
-        fault(node, "file.malformed_variable", "\"${\" is never closed by \"}\"",
+        fault(node, node.text.size() - rest.size() + open, 2, "file.malformed_variable",
+              "\"${\" is never closed by \"}\"",
               "write ${name}, or $${ for the two characters themselves");
         return;
       }
@@ -48,12 +49,14 @@ class Substituter {
         out += var->value.text;
         if (whole) node.plain = var->value.plain;
       } else {
-        unknown(node, name);
+        unknown(node, node.text.size() - rest.size() + open, name);
         return;
       }
       rest.remove_prefix(close + 1);
     }
     node.text = out;
+    // The text and the source no longer agree character by character.
+    node.mark.text_offset = Mark::kElsewhere;
   }
 
   const Entry* find(std::string_view name) const {
@@ -63,17 +66,20 @@ class Substituter {
     return nullptr;
   }
 
-  void unknown(const Node& node, std::string_view name) {
+  void unknown(const Node& node, std::size_t offset, std::string_view name) {
     std::vector<std::string> names;
     for (const Entry& entry : vars_) names.push_back(entry.key);
-    fault(node, "file.unknown_variable", format("there is no variable \"{}\"", shown(name)),
+    fault(node, offset, name.size() + 3, "file.unknown_variable",
+          format("there is no variable \"{}\"", shown(name)),
           did_you_mean(name, names,
                        names.empty() ? "declare it under vars, or write ${env:NAME}"
                                      : format("vars: {}", listed(names))));
   }
 
-  void fault(const Node& node, std::string_view id, std::string what, std::string hint) {
-    faults_.add(fault_at(node.mark, id, std::move(what), std::move(hint)));
+  void fault(const Node& node, std::size_t offset, std::size_t size, std::string_view id,
+             std::string what, std::string hint) {
+    faults_.add(fault_at(node.mark, id, std::move(what), std::move(hint))
+                    .at(node.mark.place_within(offset, size)));
   }
 
   std::vector<Entry> vars_;

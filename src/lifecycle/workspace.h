@@ -30,19 +30,23 @@ struct StepKey {
 Result<StepKey> step_key(const StepRow& row, const Pipeline& pipeline,
                          const records::Dataset& input, store::Journal& journal);
 
+/// The step's version; a test may raise it: KINGPOST_TEST_STEP_VERSION=clean=99.
+int version_of(const StepRow& row);
+
 /// A step's sealed execution with all of its objects present, or the reason why there is none.
 struct Sealed {
   std::optional<Manifest> manifest;
-  std::string manifest_digest;
+  store::Execution execution;
   std::string reason;
 };
 Result<Sealed> find_sealed(Workspace& workspace, const StepRow& row, const StepKey& key);
 
-/// The parts of `now` that differ from `before`, in words, most telling first:
-/// `section: ingest.flights.nulls was ["NA"], is ["","NA"]`.
-std::vector<std::string> differences(const Json& before, const Json& now);
+/// The parts of a step's key that differ, in words: `ingest.flights.nulls was ["NA"], is
+/// ["","NA"]`. Keys of the file are named from their section on.
+std::vector<std::string> differences(const StepRow& row, const Json& before, const Json& now);
 
-/// Why no sealed execution fits: the differences to the one that is most like it.
+/// Why no sealed execution fits: the differences to the one that is most like it, which is the one
+/// with the fewest, and of those the newest.
 Result<std::vector<std::string>> why_stale(Workspace& workspace, const StepRow& row,
                                            const StepKey& key);
 

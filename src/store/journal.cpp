@@ -2,17 +2,25 @@
 // The journal over SOCI; its exceptions end in this file.
 #include "store/journal.h"
 
+#include <fcntl.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 #include "base/failpoint.h"
 
 namespace kingpost::store {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
+constexpr Micros kDay = 86'400'000'000;
+constexpr std::int64_t kLeastRoom = 64 << 10;
 
-constexpr std::string_view kTables[] = {
+// What makes an empty database one of version 1.
+constexpr std::string_view kVersion1[] = {
     "CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, file TEXT NOT "
     "NULL, state TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL)",
     "CREATE TABLE executions (id INTEGER PRIMARY KEY AUTOINCREMENT, run BIGINT NOT NULL, round "
@@ -25,17 +33,37 @@ constexpr std::string_view kTables[] = {
     "CREATE TABLE checks (key TEXT PRIMARY KEY, passed BIGINT NOT NULL)",
 };
 
+constexpr std::string_view kVersion2[] = {
+    "CREATE TABLE uses (file TEXT NOT NULL, step TEXT NOT NULL, execution BIGINT NOT NULL, used "
+    "BIGINT NOT NULL, PRIMARY KEY (file, step, execution))",
+    "INSERT INTO uses SELECT r.file, e.step, e.id, e.ended FROM executions e JOIN runs r ON "
+    "r.id=e.run WHERE e.state='sealed'",
+};
+
 constexpr std::string_view kExecutionColumns =
     "id, run, round, step, key, parts, state, manifest, started, ended, error";
 
-Error journal_error(const std::exception& exception) {
-  const std::string why = exception.what();
-  if (why.find("full") != std::string::npos) {
+Error journal_error(const std::string& path, const std::string& why) {
+  const auto says = [&](std::string_view part) { return why.find(part) != std::string::npos; };
+  // Where the file system has no room for its shared memory, SQLite tells of an I/O error.
+  const bool io = says("disk I/O error") || says("unable to open");
+  const std::int64_t room = io ? disk_free(parent_of(path)) : -1;
+  if (says("is full") || (room >= 0 && room < kLeastRoom)) {
     return fail(Code::kExhausted, "disk.full", "could not write the journal: {}", why)
         .hint("free some space on that file system, then run the command again");
   }
-  return fail(Code::kUnavailable, "store.journal_failed", "the journal failed: {}", why)
-      .hint("check that .kingpost/kingpost.db is readable and writable");
+  if (says("not a database") || says("malformed")) {
+    return fail(Code::kCorrupt, "store.journal_damaged", "the journal \"{}\" is damaged: {}", path,
+                why)
+        .hint(format("move it away (mv {0} {0}.damaged; rm -f {0}-wal {0}-shm) and run again: the "
+                     "objects stay, the steps are done anew",
+                     path));
+  }
+  return fail(Code::kUnavailable, "store.journal_failed", "the journal \"{}\" failed: {}", path,
+              why)
+      .hint(
+          "check that this user may read and write the file and its folder, and that the disk is "
+          "well");
 }
 
 Execution execution_of(const soci::row& row) {
@@ -57,14 +85,17 @@ Execution execution_of(const soci::row& row) {
 class SqliteJournal final : public Journal {
  public:
   Status connect(const std::string& folder) {
+    path_ = folder + "/kingpost.db";
     return guarded([&] {
-      sql_.open(soci::sqlite3, format("dbname={}/kingpost.db timeout=10 synchronous=FULL", folder));
-      sql_ << "PRAGMA journal_mode=WAL";
+      open_database(folder);
+      // Before all else: as words of the connection text SOCI would set them the other way round,
+      // and fail while another process writes.
       sql_ << "PRAGMA busy_timeout=10000";
-      int version = 0;
-      sql_ << "PRAGMA user_version", soci::into(version);
-      version_ = version;
-      if (version == 0) migrate();
+      sql_ << "PRAGMA synchronous=FULL";
+      read_version();
+      if (version_ > kSchemaVersion) return;
+      use_write_ahead_log();
+      if (version_ < kSchemaVersion) migrate();
     });
   }
 
@@ -122,6 +153,12 @@ class SqliteJournal final : public Journal {
       soci::transaction transaction(sql_);
       sql_ << "UPDATE executions SET state=:s, manifest=:m, error=:e, ended=:t WHERE id=:i",
           soci::use(state), soci::use(manifest), soci::use(error), soci::use(now), soci::use(id);
+      if (state == "sealed") {
+        sql_
+            << "INSERT OR REPLACE INTO uses SELECT r.file, e.step, e.id, e.ended FROM executions e "
+               "JOIN runs r ON r.id=e.run WHERE e.id=:i",
+            soci::use(id);
+      }
       failpoint("journal_before_commit");
       transaction.commit();
       failpoint("journal_after_commit");
@@ -138,13 +175,75 @@ class SqliteJournal final : public Journal {
     return std::optional<Execution>(all.front());
   }
 
-  Result<std::optional<Execution>> last(const std::string& step, bool any) override {
-    const std::string which = any ? "" : " AND state='sealed'";
-    TRY(auto all, select(format("SELECT {} FROM executions WHERE step=:a{} ORDER BY id DESC LIMIT 1",
-                                kExecutionColumns, which),
-                         &step, nullptr));
+  Result<std::optional<Execution>> last_sealed(const std::string& file,
+                                               const std::string& step) override {
+    TRY(auto all, select(format("SELECT {} FROM executions WHERE state='sealed' AND id=(SELECT "
+                                "execution FROM uses WHERE file=:a AND step=:b ORDER BY used DESC, "
+                                "execution DESC LIMIT 1)",
+                                kExecutionColumns),
+                         &file, &step));
     if (all.empty()) return std::optional<Execution>();
     return std::optional<Execution>(all.front());
+  }
+
+  Result<std::optional<Execution>> last_report(const std::string& file,
+                                               const std::string& step) override {
+    TRY(auto all, select(format("SELECT {} FROM executions WHERE manifest<>'' AND (run IN (SELECT "
+                                "id FROM runs WHERE file=:a) OR id IN (SELECT execution FROM uses "
+                                "WHERE file=:a)) AND step=:b ORDER BY id DESC LIMIT 1",
+                                kExecutionColumns),
+                         &file, &step));
+    if (all.empty()) return std::optional<Execution>();
+    return std::optional<Execution>(all.front());
+  }
+
+  Status note_use(const std::string& file, const Execution& execution) override {
+    const long long id = execution.id;
+    const long long now = wall_clock();
+    return guarded([&] {
+      long long last = 0;
+      long long used = 0;
+      sql_ << "SELECT execution, used FROM uses WHERE file=:f AND step=:s ORDER BY used DESC, "
+              "execution DESC LIMIT 1",
+          soci::into(last), soci::into(used), soci::use(file), soci::use(execution.step);
+      if (sql_.got_data() && last == id && now - used < kDay) return;
+      sql_ << "INSERT OR REPLACE INTO uses (file, step, execution, used) VALUES (:f, :s, :e, :u)",
+          soci::use(file), soci::use(execution.step), soci::use(id), soci::use(now);
+    });
+  }
+
+  Result<std::vector<Use>> uses() override {
+    std::vector<Use> out;
+    TRY_STATUS(guarded([&] {
+      soci::rowset<soci::row> found =
+          (sql_.prepare << "SELECT file, step, execution, used FROM uses ORDER BY file, step, used "
+                           "DESC, execution DESC");
+      for (const soci::row& row : found) {
+        out.push_back({row.get<std::string>(0), row.get<std::string>(1), row.get<long long>(2),
+                       row.get<long long>(3)});
+      }
+    }));
+    return out;
+  }
+
+  Status withdraw(const std::vector<std::int64_t>& executions, const std::string& state) override {
+    return guarded([&] {
+      soci::transaction transaction(sql_);
+      for (const long long id : executions) {
+        sql_ << "UPDATE executions SET state=:s, manifest='' WHERE id=:i", soci::use(state),
+            soci::use(id);
+      }
+      failpoint("journal_before_commit");
+      transaction.commit();
+      failpoint("journal_after_commit");
+    });
+  }
+
+  Status verify() override {
+    std::string answer;
+    TRY_STATUS(guarded([&] { sql_ << "PRAGMA integrity_check(1)", soci::into(answer); }));
+    if (answer == "ok") return {};
+    return journal_error(path_, "malformed: " + answer);
   }
 
   Result<std::vector<Execution>> executions() override {
@@ -220,16 +319,62 @@ class SqliteJournal final : public Journal {
       work();
       return {};
     } catch (const std::exception& exception) {
-      return journal_error(exception);
+      return journal_error(path_, exception.what());
     }
   }
 
+  // A folder's name may hold spaces, so it is quoted; a quote itself cannot be written in SOCI's
+  // connection text, so such a folder is named by its handle.
+  void open_database(const std::string& folder) {
+    const bool quoted = path_.find('"') != std::string::npos;
+    const int handle = quoted ? ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    const std::string path = quoted ? format("/proc/self/fd/{}/kingpost.db", handle) : path_;
+    try {
+      sql_.open(soci::sqlite3, format("dbname=\"{}\"", path));
+    } catch (...) {
+      if (handle >= 0) ::close(handle);
+      throw;
+    }
+    if (handle >= 0) ::close(handle);
+  }
+
+  // SQLite does not wait by itself when another process turns the log on at the same time.
+  void use_write_ahead_log() {
+    constexpr int kAttempts = 500;
+    for (int attempt = 1;; ++attempt) {
+      try {
+        sql_ << "PRAGMA journal_mode=WAL";
+        return;
+      } catch (const std::exception& exception) {
+        const std::string why = exception.what();
+        if (attempt == kAttempts || why.find("locked") == std::string::npos) throw;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
+  void read_version() { sql_ << "PRAGMA user_version", soci::into(version_); }
+
+  // Two processes may open a new store at once: the version counts once the write lock is held.
   void migrate() {
-    soci::transaction transaction(sql_);
-    for (const std::string_view table : kTables) sql_ << std::string(table);
-    sql_ << format("PRAGMA user_version={}", kSchemaVersion);
-    transaction.commit();
-    version_ = kSchemaVersion;
+    sql_ << "BEGIN IMMEDIATE";
+    try {
+      read_version();
+      if (version_ < 1) {
+        for (const std::string_view statement : kVersion1) sql_ << std::string(statement);
+      }
+      if (version_ < 2) {
+        for (const std::string_view statement : kVersion2) sql_ << std::string(statement);
+      }
+      if (version_ < kSchemaVersion) sql_ << format("PRAGMA user_version={}", kSchemaVersion);
+      failpoint("journal_before_commit");
+      sql_ << "COMMIT";
+      failpoint("journal_after_commit");
+    } catch (...) {
+      sql_ << "ROLLBACK";
+      throw;
+    }
+    read_version();
   }
 
   Result<std::vector<Execution>> select(const std::string& query, const std::string* a,
@@ -251,6 +396,7 @@ class SqliteJournal final : public Journal {
   }
 
   soci::session sql_;
+  std::string path_;
   int version_ = 0;
 };
 

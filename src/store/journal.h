@@ -23,7 +23,8 @@ struct Execution {
   std::string key;
   /// The parts the key was made of, as JSON, for `why`.
   std::string parts;
-  /// running, sealed, failed.
+  /// running, sealed, failed, cancelled, interrupted (its process died), damaged (an object of it
+  /// was found damaged or missing), collected (its objects were removed by gc).
   std::string state;
   /// Digest of the manifest object; empty unless sealed or failed with a report.
   std::string manifest;
@@ -41,10 +42,20 @@ struct Run {
   Micros ended = 0;
 };
 
+/// A pipeline file of the folder was last sealed with this execution of a step at this time; good
+/// to a day.
+struct Use {
+  std::string file;
+  std::string step;
+  std::int64_t execution = 0;
+  Micros used = 0;
+};
+
 class Journal {
  public:
   /// Opens or makes the database and brings its schema up to date in one transaction. Fails with
-  /// `store.journal_failed`, or `store.newer` when a later kingpost wrote it.
+  /// `store.journal_failed`, `store.journal_damaged`, or `store.newer` when a later kingpost wrote
+  /// it.
   static Result<std::unique_ptr<Journal>> open(const std::string& folder);
   virtual ~Journal() = default;
   Journal(const Journal&) = delete;
@@ -53,15 +64,28 @@ class Journal {
   virtual Result<std::int64_t> begin_run(const std::string& command, const std::string& file) = 0;
   virtual Status end_run(std::int64_t run, const std::string& state) = 0;
   virtual Result<std::int64_t> begin(const Execution& execution) = 0;
+  /// Sealing also notes the use by the run's file.
   virtual Status finish(std::int64_t execution, const std::string& state,
                         const std::string& manifest, const std::string& error) = 0;
 
   /// The newest sealed execution of a step with this key.
   virtual Result<std::optional<Execution>> sealed(const std::string& step,
                                                   const std::string& key) = 0;
-  /// The newest sealed execution of a step, or of any state when `any`.
-  virtual Result<std::optional<Execution>> last(const std::string& step, bool any) = 0;
+  /// The sealed execution of a step that this file used last.
+  virtual Result<std::optional<Execution>> last_sealed(const std::string& file,
+                                                       const std::string& step) = 0;
+  /// The file's newest execution of a step that left a manifest: sealed, or failed with a report.
+  virtual Result<std::optional<Execution>> last_report(const std::string& file,
+                                                       const std::string& step) = 0;
   virtual Result<std::vector<Execution>> executions() = 0;
+  /// Notes that this file is sealed with this execution now; writes only when that is news.
+  virtual Status note_use(const std::string& file, const Execution& execution) = 0;
+  virtual Result<std::vector<Use>> uses() = 0;
+  /// Gives executions a state in which nothing is sealed with them, and takes their manifests.
+  virtual Status withdraw(const std::vector<std::int64_t>& executions,
+                          const std::string& state) = 0;
+  /// Reads the whole database. Fails with `store.journal_damaged`.
+  virtual Status verify() = 0;
   virtual Result<std::vector<Run>> runs(int most) = 0;
 
   /// The digest noted for a file of exactly this stamp, unless it was noted within two seconds of

@@ -16,13 +16,15 @@ namespace kingpost::store {
 namespace {
 
 struct flock whole_file(short type) {
-  struct flock lock {};
+  struct flock lock{};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;
   return lock;
 }
 
-std::string lock_path(const std::string& folder) { return folder + "/lock"; }
+std::string lock_path(const std::string& folder) {
+  return folder + "/lock";
+}
 
 std::string holder_text(const std::string& folder) {
   const auto text = read_file(lock_path(folder), 4096);

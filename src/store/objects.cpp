@@ -6,23 +6,65 @@
 #include <unistd.h>
 
 #include <cerrno>
-
+#include <csignal>
 #include <filesystem>
 
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/files.h"
+#include "base/text.h"
 
 namespace kingpost::store {
+namespace {
+
+// A new folder's name is durable only when the folder above it is synced.
+Status make_durable_folder(const std::string& path) {
+  if (is_folder(path)) return {};
+  TRY_STATUS(make_folders(path));
+  return sync_folder(parent_of(path));
+}
+
+// The process that a temporary name begins with ("123-4.parquet") may still be at work.
+bool is_stale(const std::string& name) {
+  const auto process = parse_integer(name.substr(0, name.find('-')));
+  if (!process || *process <= 0 || name.find('-') == std::string::npos) return false;
+  if (*process == ::getpid()) return true;
+  return ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH;
+}
+
+}  // namespace
+
+std::string Objects::temp_folder_of(const std::string& objects_folder) {
+  return objects_folder + "/tmp";
+}
 
 Result<Objects> Objects::open(const std::string& folder, const std::string& objects_folder) {
   Objects out;
   out.folder_ = folder;
   out.objects_ = objects_folder;
-  out.temp_ = resolve_path(objects_folder, "../tmp");
-  TRY_STATUS(make_folders(out.folder_));
-  TRY_STATUS(make_folders(out.objects_));
-  TRY_STATUS(make_folders(out.temp_));
+  out.temp_ = temp_folder_of(objects_folder);
+  TRY_STATUS(make_durable_folder(out.folder_));
+  TRY_STATUS(make_durable_folder(out.objects_));
+  TRY_STATUS(make_durable_folder(out.temp_));
+  if (!starts_with(out.objects_, out.folder_ + "/")) TRY_STATUS(out.leave_name());
+  return out;
+}
+
+Status Objects::leave_name() const {
+  const std::string names = objects_ + "/stores";
+  const std::string path = format("{}/{}", names, sha256_of(folder_).substr(0, 16));
+  if (exists(path)) return {};
+  TRY_STATUS(make_durable_folder(names));
+  return write_durably(path, folder_ + "\n");
+}
+
+std::vector<std::string> Objects::other_stores() const {
+  std::vector<std::string> out;
+  for (const std::string& name : entries_of(objects_ + "/stores")) {
+    const auto text = read_file(format("{}/stores/{}", objects_, name), 4096);
+    const std::string folder = text ? std::string(trim(*text)) : std::string();
+    if (folder != folder_) out.push_back(folder);
+  }
   return out;
 }
 
@@ -40,6 +82,12 @@ Result<Sealed> Objects::seal(const std::string& temporary) {
                 "the store refuses writes after a failed sync of the disk")
         .hint("check the disk, then run the command again");
   }
+  auto sealed = move_in(temporary);
+  if (!sealed) (void)remove_file(temporary).has_value();
+  return sealed;
+}
+
+Result<Sealed> Objects::move_in(const std::string& temporary) {
   failpoint("seal_written");
   if (auto synced = sync_file(temporary); !synced) {
     broken_ = true;
@@ -50,11 +98,7 @@ Result<Sealed> Objects::seal(const std::string& temporary) {
   TRY(const std::string digest, sha256_of_file(temporary));
   const Sealed sealed{digest, stamp.size};
   const std::string path = path_of(digest);
-  if (size_of(digest) == stamp.size) {
-    TRY_STATUS(remove_file(temporary));
-    return sealed;
-  }
-  TRY_STATUS(make_folders(parent_of(path)));
+  TRY_STATUS(make_durable_folder(parent_of(path)));
   if (::chmod(temporary.c_str(), 0444) != 0) return file_error(errno, "protect", temporary);
   TRY_STATUS(rename_file(temporary, path));
   failpoint("seal_renamed");
@@ -69,7 +113,7 @@ Result<Sealed> Objects::seal(const std::string& temporary) {
 Result<Sealed> Objects::seal_text(std::string_view bytes) {
   const std::string temporary = temp_path(".json");
   failpoint("seal_begin");
-  TRY_STATUS(write_durably(temporary, bytes));
+  TRY_STATUS(write_file(temporary, bytes));
   return seal(temporary);
 }
 
@@ -102,15 +146,17 @@ Status Objects::verify(const std::string& digest) const {
 }
 
 Status Objects::set_aside(const std::string& digest) const {
-  const std::string folder = resolve_path(objects_, "../damaged");
-  TRY_STATUS(make_folders(folder));
-  return rename_file(path_of(digest), folder + "/" + digest);
+  TRY_STATUS(make_folders(damaged_folder()));
+  return rename_file(path_of(digest), damaged_folder() + "/" + digest);
 }
 
-Status Objects::remove(const std::string& digest) const { return remove_file(path_of(digest)); }
+Status Objects::remove(const std::string& digest) const {
+  return remove_file(path_of(digest));
+}
 
-void Objects::clear_temporary() {
+void Objects::clear_temporary() const {
   for (const std::string& name : entries_of(temp_)) {
+    if (!is_stale(name)) continue;
     std::error_code ignored;
     std::filesystem::remove_all(temp_ + "/" + name, ignored);
   }

@@ -19,13 +19,15 @@ struct Sealed {
 
 class Objects {
  public:
-  /// `folder` is the store's own (".kingpost"); makes it and its sub-folders.
+  /// `folder` is the store's own (".kingpost"); makes it and its sub-folders. A folder of objects
+  /// outside it may serve several stores: each leaves its name there, for `other_stores`.
   static Result<Objects> open(const std::string& folder, const std::string& objects_folder);
 
   /// A fresh path for a file that will be sealed or removed; on the file system of the objects.
   std::string temp_path(std::string_view suffix);
-  /// Moves a finished temporary file in: fsync, rename, fsync of the folder. Sealing equal bytes
-  /// twice keeps the first. After a failed fsync every later seal is refused.
+  /// Moves a finished temporary file in: fsync, rename, fsync of the folder. It takes the place of
+  /// an object with this digest, whose bytes may have been damaged. The temporary file is gone
+  /// afterwards in any case. After a failed fsync every later seal is refused.
   Result<Sealed> seal(const std::string& temporary);
   Result<Sealed> seal_text(std::string_view bytes);
 
@@ -37,18 +39,27 @@ class Objects {
   Result<std::string> read(const std::string& digest) const;
   /// Hashes the object. Fails as `read` does.
   Status verify(const std::string& digest) const;
-  /// Moves a damaged object to `damaged/`, so that the next run makes it anew.
+  /// Moves a damaged object to `damaged_folder`, so that the next run makes it anew.
   Status set_aside(const std::string& digest) const;
   Status remove(const std::string& digest) const;
-  /// Removes temporary files of ended processes. Requires: the lock is held.
-  void clear_temporary();
+  /// Removes the temporary files of this process and of those that have ended.
+  void clear_temporary() const;
   /// All digests present, in byte order.
   std::vector<std::string> list() const;
 
   const std::string& folder() const { return folder_; }
   const std::string& temp_folder() const { return temp_; }
+  std::string damaged_folder() const { return objects_ + "/damaged"; }
+  /// Where temporary files of a folder of objects live: inside it, because what lies beside it may
+  /// belong to someone else.
+  static std::string temp_folder_of(const std::string& objects_folder);
+  /// Folders of the other stores that keep objects in the same folder.
+  std::vector<std::string> other_stores() const;
 
  private:
+  Result<Sealed> move_in(const std::string& temporary);
+  Status leave_name() const;
+
   std::string folder_;
   std::string objects_;
   std::string temp_;

@@ -33,14 +33,26 @@ ingest:
 validate_data:
   flights:
     - {{check: unique, name: key, columns: [time_hour, carrier, flight], severity: warning}}
-    - {{check: unique, name: obvious_key, columns: [year, month, day, carrier, flight], severity: warning}}
+    - check: unique
+      name: obvious_key
+      severity: warning
+      columns: [year, month, day, carrier, flight]
     - {{check: not_null, name: arr_delay, column: arr_delay, severity: warning}}
     - {{check: not_null, name: dep_time, column: dep_time, severity: warning}}
     - {{check: not_null, name: tailnum, column: tailnum, severity: warning}}
-    - {{check: sql, name: diverted, query: "SELECT * FROM flights WHERE dep_time IS NOT NULL AND arr_delay IS NULL", severity: warning}}
+    - check: sql
+      name: diverted
+      severity: warning
+      query: >-
+        SELECT * FROM flights WHERE dep_time IS NOT NULL AND arr_delay IS NULL
     - {{check: relationships, name: dest, column: dest, to: airports.faa, severity: warning}}
     - {{check: relationships, name: plane, column: tailnum, to: planes.tailnum, severity: warning}}
-    - {{check: sql, name: midnight, query: "SELECT dep_time FROM flights WHERE dep_time = 2400 UNION ALL SELECT arr_time FROM flights WHERE arr_time = 2400", severity: warning}}
+    - check: sql
+      name: midnight
+      severity: warning
+      query: >-
+        SELECT dep_time FROM flights WHERE dep_time = 2400 UNION ALL SELECT arr_time FROM
+        flights WHERE arr_time = 2400
   weather:
     - {{check: unique, name: instant, columns: [origin, time_hour], severity: warning}}
     - {{check: unique, name: local, columns: [origin, year, month, day, hour], severity: warning}}
@@ -104,7 +116,8 @@ class Tables(unittest.TestCase):
 
     def test_every_row_came_in(self):
         rows = {name: table["rows"] for name, table in self.ingest.items()}
-        self.assertEqual(rows, {"flights": 336776, "weather": 26115, "planes": 3322, "airports": 1458})
+        self.assertEqual(
+            rows, {"flights": 336776, "weather": 26115, "planes": 3322, "airports": 1458})
         for table in self.ingest.values():
             self.assertEqual(table["rows_in"], table["rows"] + table["rejected"])
 
