@@ -8,7 +8,9 @@
 
 namespace kingpost::steps {
 
-std::string PredictAt::text() const { return records::knowledge_text({{column, offset}}); }
+std::string PredictAt::text() const {
+  return records::knowledge_text({{column, offset}});
+}
 
 std::optional<PredictAt> predict_at_of(const Node& curate_section) {
   const Node& node = curate_section.at("predict_at");

@@ -21,11 +21,12 @@ struct PredictAt {
 std::optional<PredictAt> predict_at_of(const Node& curate_section);
 
 /// True when every time at which the value becomes known can be shown, from the file alone, not to
-/// lie behind the moment of prediction. Times of different columns cannot be compared, so they count
-/// as later.
+/// lie behind the moment of prediction. Times of different columns cannot be compared, so they
+/// count as later.
 bool known_in_time(const records::Knowledge& knowledge, const std::optional<PredictAt>& predict_at);
 
-/// "dep_delay (from flights.dep_delay) is known at time_hour + 24h; it is needed at sched_dep - 2h".
+/// "dep_delay (from flights.dep_delay) is known at time_hour + 24h; it is needed at sched_dep -
+/// 2h".
 std::string leak_text(const records::Column& column, const PredictAt& predict_at);
 
 }  // namespace kingpost::steps

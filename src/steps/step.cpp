@@ -2,6 +2,7 @@
 // What the data steps share: sealed tables in, sealed tables out.
 #include "steps/step.h"
 
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "engines/sql/dialect.h"
@@ -12,12 +13,13 @@ namespace kingpost::steps {
 Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
                                    const std::string& query) {
   const std::string path = context.objects.temp_path(".parquet");
+  failpoint("table_begin");
   if (auto done = context.sql.run(sql::write_parquet(query, path)); !done) {
     TRY_STATUS(remove_file(path));
     return std::move(done).error();
   }
-  TRY(const auto counted, context.sql.query(format("SELECT count(*) AS n FROM {}",
-                                                   sql::parquet(path))));
+  TRY(const auto counted,
+      context.sql.query(format("SELECT count(*) AS n FROM {}", sql::parquet(path))));
   records::Table table;
   table.name = schema.name;
   table.schema = schema;
@@ -26,6 +28,14 @@ Result<records::Table> write_table(RunContext& context, const records::TableSche
   table.digest = sealed.digest;
   table.bytes = sealed.bytes;
   return table;
+}
+
+Status account_rows(std::string_view id, std::string_view table, std::int64_t in,
+                    std::int64_t out) {
+  if (in == out) return {};
+  return fail(Code::kInternal, id, "\"{}\": {} rows came in but {} are accounted for", table, in,
+              out)
+      .hint("please report this with the file; nothing was sealed");
 }
 
 std::string from_table(const RunContext& context, const records::Table& table, bool numbered) {

@@ -48,6 +48,8 @@ struct CheckContext {
 
 struct KeyContext {
   const Node& section;
+  /// All resolved sections of the file, for a step that reads another's.
+  const Node& pipeline;
   const Settings& settings;
   store::Journal& journal;
 };
@@ -91,6 +93,9 @@ using KeyParts = Result<Json> (*)(KeyContext& context);
 /// schema, in order. The bytes do not depend on the number of threads.
 Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
                                    const std::string& query);
+
+/// Rows in must be rows out: a difference is an internal error `id`, and nothing is sealed.
+Status account_rows(std::string_view id, std::string_view table, std::int64_t in, std::int64_t out);
 
 /// FROM item of a sealed table, under its own name as alias.
 std::string from_table(const RunContext& context, const records::Table& table,

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::string_view kDate = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
 constexpr std::string_view kClock = "[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?";
+// The engine would round a tenth decimal away.
+constexpr std::string_view kDecimal = " *[+-]?([0-9]+[.]?|[0-9]*[.][0-9]{1,9}0*) *";
+constexpr std::string_view kInfinity = " *[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?) *";
 constexpr std::string_view kZone = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)";
 
 std::string matches(const std::string& text, const std::string& pattern) {
@@ -19,7 +22,7 @@ std::string matches(const std::string& text, const std::string& pattern) {
 
 std::string large_integer(const std::string& text) {
   return format("coalesce({} AND abs(TRY_CAST({} AS HUGEINT)) > 9007199254740992, false)",
-                matches(text, "[+-]?[0-9]+"), text);
+                matches(text, " *[+-]?[0-9]+ *"), text);
 }
 
 std::string guarded(const std::string& condition, const std::string& text, std::string_view type) {
@@ -33,9 +36,10 @@ std::string conversion(std::string_view type, const std::string& text) {
   if (type == "string") return text;
   if (starts_with(type, "int")) {
     // The engine would round 1.5 to 2: a value counts only when it is the same number as a double.
-    return format("CASE WHEN TRY_CAST({0} AS {1}) = TRY_CAST({0} AS DOUBLE) THEN "
-                  "TRY_CAST({0} AS {1}) END",
-                  text, engine);
+    return format(
+        "CASE WHEN TRY_CAST({0} AS {1}) = TRY_CAST({0} AS DOUBLE) THEN "
+        "TRY_CAST({0} AS {1}) END",
+        text, engine);
   }
   if (type == "date") return guarded(matches(text, std::string(kDate)), text, engine);
   if (type == "timestamp") {
@@ -43,6 +47,12 @@ std::string conversion(std::string_view type, const std::string& text) {
   }
   if (type == "timestamp_utc") {
     return guarded(matches(text, format("{}({}{}?)?", kDate, kClock, kZone)), text, engine);
+  }
+  if (type == "decimal") return guarded(matches(text, std::string(kDecimal)), text, engine);
+  if (type == "float32" || type == "float64") {
+    // A number that is too large would become infinity.
+    return format("CASE WHEN NOT isinf(TRY_CAST({0} AS {1})) OR {2} THEN TRY_CAST({0} AS {1}) END",
+                  text, engine, matches(text, std::string(kInfinity)));
   }
   return format("TRY_CAST({} AS {})", text, engine);
 }
@@ -56,15 +66,16 @@ std::string misfit_counts(const std::string& text, const std::string& faulty,
                           const std::string& prefix) {
   return format(
       "count_if({1}) AS {2}_m, count_if({1} AND (TRY_CAST({0} AS DOUBLE) IS NULL OR {3} OR "
-      "regexp_matches({0}, '^[+-]?0[0-9]'))) AS {2}_s, count_if({4}) AS {2}_l",
-      text, faulty, prefix, matches(text, "[+-]?[0-9]+"), large_integer(text));
+      "regexp_matches({0}, '^ *[+-]?0[0-9]'))) AS {2}_s, count_if({4}) AS {2}_l",
+      text, faulty, prefix, matches(text, " *[+-]?[0-9]+ *"), large_integer(text));
 }
 
 std::string inference(const std::string& text, const std::string& prefix) {
-  const std::string integer = matches(text, "[+-]?(0|[1-9][0-9]*)");
-  const std::string number = format("TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT "
-                                    "regexp_matches({0}, '^[+-]?0[0-9]') AND NOT {1}",
-                                    text, large_integer(text));
+  const std::string integer = matches(text, " *[+-]?(0|[1-9][0-9]*) *");
+  const std::string number = format(
+      "TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT "
+      "regexp_matches({0}, '^ *[+-]?0[0-9]') AND NOT {1}",
+      text, large_integer(text));
   return format(
       "count({0}) AS {1}_n, count_if({2} AND TRY_CAST({0} AS BIGINT) IS NOT NULL) AS {1}_i, "
       "count_if({3}) AS {1}_f, count_if(lower({0}) IN ('true', 'false')) AS {1}_b, "

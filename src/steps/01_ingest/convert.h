@@ -12,8 +12,8 @@ namespace kingpost::steps::ingest {
 /// `1.5` is no integer, `2013-02-30` no date, a timestamp with a zone no `timestamp` without one.
 std::string conversion(std::string_view type, const std::string& text);
 
-/// What an inferred column becomes that met values of another kind: integers become float64 when the
-/// new values are fractions and no integer is too large to stay exact; all else becomes text.
+/// What an inferred column becomes that met values of another kind: integers become float64 when
+/// the new values are fractions and no integer is too large to stay exact; all else becomes text.
 struct Misfit {
   std::int64_t values = 0;
   /// Of these, how many look like (larger) integers or like no number at all.

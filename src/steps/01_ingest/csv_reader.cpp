@@ -66,9 +66,10 @@ class CsvReading {
       }
       TRY_STATUS(scan_file(paths_[i], scan));
       if (scan.mixed_line_ends() || scan.lone_cr()) {
-        notes_.push_back(format("{}: lines end in different ways; all were read", source_.names[i]));
-        TRY_STATUS(copy_plain(i, encoding == "utf-8" || paths_[i] != source_.files[i] ? "utf-8"
-                                                                                      : encoding));
+        notes_.push_back(format("{}: lines end {}; all were read", source_.names[i],
+                                scan.mixed_line_ends() ? "in different ways" : "in a lone CR"));
+        TRY_STATUS(copy_plain(
+            i, encoding == "utf-8" || paths_[i] != source_.files[i] ? "utf-8" : encoding));
         CsvScan again(source_.form);
         TRY_STATUS(scan_file(paths_[i], again));
         scan = again;
@@ -78,7 +79,20 @@ class CsvReading {
       }
       rows_in_ += scan.records();
     }
+    note_header();
     return {};
+  }
+
+  // A file without a header would lose its first row.
+  void note_header() {
+    for (const PlannedColumn& column : source_.columns) {
+      if (!parse_number(trim(column.name))) continue;
+      notes_.push_back(
+          format("{}: the first line is taken as the names of the columns, and \"{}\" "
+                 "is a number: has the file no header?",
+                 source_.names.front(), shown(column.name)));
+      return;
+    }
   }
 
   static Status scan_file(const std::string& path, CsvScan& scan) {
@@ -100,7 +114,12 @@ class CsvReading {
       return true;
     }));
     auto text = to_utf8(bytes, encoding, Whole::kText);
-    if (!text) return std::move(text).error().within(format("read \"{}\"", source_.names[file]));
+    if (!text) {
+      return std::move(text)
+          .error()
+          .at(source_.node->at("path").mark.place())
+          .within(format("read \"{}\"", source_.names[file]));
+    }
     const std::string path = context_.objects.temp_path(".csv");
     temporary_.push_back(path);
     TRY_STATUS(write_durably(path, with_plain_line_ends(*text)));
@@ -140,17 +159,26 @@ class CsvReading {
     return context_.sql.run(format("DROP TABLE IF EXISTS {}_scans", kRejects));
   }
 
-  // False when some row has to be rejected or left out: then nothing was kept.
+  // False when some row has to be rejected: then nothing was kept. A sample is taken before any
+  // value is converted, in the order of the file.
   Result<bool> read_straight(Snapshot& snapshot) {
-    if (source_.sample < 1) return false;
     TRY_STATUS(forget_rejects());
-    const std::string query = format("SELECT {} FROM {}", strict_columns(), reader(paths_));
+    const bool sampled = source_.sample < 1;
+    const std::string numbered = format(
+        "(SELECT row_number() OVER () AS \"_kp_ordinal\", * FROM {}) AS t WHERE {} ORDER BY "
+        "\"_kp_ordinal\"",
+        reader(paths_), sample_condition(source_));
+    const std::string query =
+        format("SELECT {} FROM {}", strict_columns(), sampled ? numbered : reader(paths_));
     auto table = write_table(context_, schema_of(source_), query);
     if (!table) {
       if (table.error().what().find(kMarker) != std::string::npos) return false;
       return explained(std::move(table).error());
     }
-    if (table->rows != rows_in_) return false;
+    TRY(const auto broken, broken_records());
+    if (!broken.empty()) return false;
+    if (sampled) snapshot.sampled_out = rows_in_ - table->rows;
+    if (table->rows + snapshot.sampled_out != rows_in_) return false;
     snapshot.table = std::move(*table);
     return true;
   }
@@ -170,11 +198,11 @@ class CsvReading {
     for (std::size_t i = 0; i < paths_.size(); ++i) {
       TRY_STATUS(forget_rejects());
       const std::string select = format(
-          "SELECT {} AS \"_kp_source\", row_number() OVER () - 1 AS \"_kp_ordinal\", * FROM {}", i,
-          reader({paths_[i]}));
-      const auto loaded = context_.sql.run(
-          i == 0 ? "CREATE TEMP TABLE kingpost_texts AS " + select
-                 : "INSERT INTO kingpost_texts " + select);
+          "SELECT * FROM (SELECT {} AS \"_kp_source\", row_number() OVER () - 1 AS "
+          "\"_kp_ordinal\", * FROM {}) AS t WHERE {}",
+          i, reader({paths_[i]}), sample_condition(source_));
+      const auto loaded = context_.sql.run(i == 0 ? "CREATE TEMP TABLE kingpost_texts AS " + select
+                                                  : "INSERT INTO kingpost_texts " + select);
       if (!loaded) return explained(Error(loaded.error()));
       TRY(broken_[i], broken_records());
     }
@@ -182,10 +210,10 @@ class CsvReading {
   }
 
   Result<std::vector<Broken>> broken_records() {
-    TRY(const auto rows,
-        context_.sql.query(format("SELECT line, column_name, CAST(error_type AS VARCHAR) AS kind, "
-                                  "csv_line, error_message FROM {}_errors ORDER BY line, column_idx",
-                                  kRejects)));
+    TRY(const auto rows, context_.sql.query(format(
+                             "SELECT line, column_name, CAST(error_type AS VARCHAR) AS kind, "
+                             "csv_line, error_message FROM {}_errors ORDER BY line, column_idx",
+                             kRejects)));
     std::vector<Broken> out;
     for (std::size_t r = 0; r < rows.size(); ++r) {
       const std::int64_t number = rows.integer(r, "line");
@@ -225,8 +253,19 @@ class CsvReading {
   // A column whose type was told from the first MiB and does not hold takes a wider type. True when
   // one did, so that the source is read again.
   Result<bool> widen() {
+    // The engine's time grows with the square of the number of aggregates.
+    constexpr std::size_t kTogether = 40;
+    bool any = false;
+    for (std::size_t from = 0; from < source_.columns.size(); from += kTogether) {
+      TRY(const bool some, widen(from, std::min(from + kTogether, source_.columns.size())));
+      any = any || some;
+    }
+    return any;
+  }
+
+  Result<bool> widen(std::size_t from, std::size_t to) {
     std::vector<std::string> counts;
-    for (std::size_t i = 0; i < source_.columns.size(); ++i) {
+    for (std::size_t i = from; i < to; ++i) {
       const PlannedColumn& column = source_.columns[i];
       if (column.declared || column.type == "string") continue;
       const std::string name = sql::identifier(column.name);
@@ -238,7 +277,7 @@ class CsvReading {
     TRY(const auto rows,
         context_.sql.query(format("SELECT {} FROM kingpost_texts", join(counts, ", "))));
     bool any = false;
-    for (std::size_t i = 0; i < source_.columns.size(); ++i) {
+    for (std::size_t i = from; i < to; ++i) {
       PlannedColumn& column = source_.columns[i];
       const auto number = [&](std::string_view key) {
         return rows.integer(0, format("c{}_{}", i, key));
@@ -276,23 +315,26 @@ class CsvReading {
       const std::string name = sql::identifier(column.name);
       columns.push_back(format("{} AS {}", conversion(column.type, name), name));
     }
-    const std::string fine = format("FROM kingpost_texts WHERE NOT ({})", any_faulty());
-    const std::string sampled = sample_condition(source_);
     TRY(snapshot.table,
         write_table(context_, schema_of(source_),
-                    format("SELECT {} {} AND ({}) ORDER BY \"_kp_source\", \"_kp_ordinal\"",
-                           join(columns, ", "), fine, sampled)));
-    TRY(const auto out, context_.sql.query(format("SELECT count(*) AS n {} AND NOT ({})", fine,
-                                                  sampled)));
-    snapshot.sampled_out = out.integer(0, "n");
+                    format("SELECT {} FROM kingpost_texts WHERE NOT ({}) ORDER BY \"_kp_source\", "
+                           "\"_kp_ordinal\"",
+                           join(columns, ", "), any_faulty())));
+    if (source_.sample >= 1) return {};
+    TRY(const auto kept, context_.sql.query("SELECT count(*) AS n FROM kingpost_texts"));
+    snapshot.sampled_out = rows_in_ - kept.integer(0, "n");
+    for (const auto& [file, records] : broken_) {
+      snapshot.sampled_out -= static_cast<std::int64_t>(records.size());
+    }
     return {};
   }
 
   // Lines of the broken records and of the rows that do not convert, by one more scan per file.
   Status place_broken() {
-    TRY_STATUS(context_.sql.run(
-        "CREATE OR REPLACE TEMP TABLE kingpost_lines (\"_kp_source\" BIGINT, \"_kp_ordinal\" BIGINT, "
-        "\"_line\" BIGINT)"));
+    TRY_STATUS(
+        context_.sql.run("CREATE OR REPLACE TEMP TABLE kingpost_lines (\"_kp_source\" BIGINT, "
+                         "\"_kp_ordinal\" BIGINT, "
+                         "\"_kp_line\" BIGINT)"));
     for (std::size_t i = 0; i < paths_.size(); ++i) {
       TRY(const auto rows,
           context_.sql.query(format("SELECT \"_kp_ordinal\" AS n FROM kingpost_texts WHERE "
@@ -355,11 +397,13 @@ class CsvReading {
     if (reasons.empty()) reasons.emplace_back("NULL");
     if (column == "CASE") column = value = "CASE WHEN false THEN ''";
     return format(
-        "SELECT t.\"_kp_source\", l.\"_line\", {} END AS \"_column\", {} END AS \"_value\", "
+        "SELECT t.\"_kp_source\", l.\"_kp_line\" AS \"_line\", {} END AS \"_column\", {} END AS "
+        "\"_value\", "
         "concat_ws('; ', {}) AS \"_reason\", concat_ws({}, {}) AS \"_text\" FROM kingpost_texts t "
-        "JOIN kingpost_lines l ON t.\"_kp_source\"=l.\"_kp_source\" AND t.\"_kp_ordinal\"=l.\"_kp_ordinal\"",
-        column, value, join(reasons, ", "),
-        sql::literal(std::string(1, source_.form.delimiter)), join(texts, ", "));
+        "JOIN kingpost_lines l ON t.\"_kp_source\"=l.\"_kp_source\" AND "
+        "t.\"_kp_ordinal\"=l.\"_kp_ordinal\"",
+        column, value, join(reasons, ", "), sql::literal(std::string(1, source_.form.delimiter)),
+        join(texts, ", "));
   }
 
   std::string broken_query() const {
@@ -377,7 +421,8 @@ class CsvReading {
 
   Status write_rejected(Snapshot& snapshot) {
     const std::string query = format(
-        "SELECT {} AS \"_file\", \"_line\", \"_column\", CAST(\"_value\" AS VARCHAR) AS \"_value\", "
+        "SELECT {} AS \"_file\", \"_line\", \"_column\", CAST(\"_value\" AS VARCHAR) AS "
+        "\"_value\", "
         "\"_reason\", \"_text\" FROM ({}{}) AS r ORDER BY \"_kp_source\", \"_line\", \"_column\"",
         file_name("\"_kp_source\""), unconverted_query(), broken_query());
     TRY(records::Table table, write_table(context_, rejected_schema(source_), query));

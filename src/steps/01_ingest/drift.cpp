@@ -53,9 +53,8 @@ void compare_schemas(const records::Dataset* previous, const Source& source,
   Error verdict = fail(Code::kDataRejected, "ingest.schema_drift",
                        "\"{}\" has other columns than at the last ingest", source.table);
   for (const std::string& text : failing) verdict = std::move(verdict).detail(text);
-  outcome.verdict = std::move(verdict).hint(
-      format("if that is meant, accept it once with --set ingest.{}.drift.{}=warn", source.table,
-             key));
+  outcome.verdict = std::move(verdict).hint(format(
+      "if that is meant, accept it once with --set ingest.{}.drift.{}=warn", source.table, key));
 }
 
 }  // namespace kingpost::steps::ingest

@@ -6,7 +6,8 @@
 
 namespace kingpost::steps::ingest {
 
-/// Adds a warning per change, and a verdict `ingest.schema_drift` where the source's policy is fail.
+/// Adds a warning per change, and a verdict `ingest.schema_drift` where the source's policy is
+/// fail.
 void compare_schemas(const records::Dataset* previous, const Source& source,
                      const records::TableSchema& now, Outcome& outcome);
 

@@ -15,7 +15,15 @@
 namespace kingpost::steps::ingest {
 namespace {
 
-bool is_source(const Entry& entry) { return entry.value.is_map(); }
+bool is_source(const Entry& entry) {
+  return entry.value.is_map();
+}
+
+bool is_name(std::string_view text) {
+  constexpr std::string_view kFirst = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+  return text.substr(0, 1).find_first_of(kFirst) == 0 &&
+         text.find_first_not_of(std::string(kFirst) + "0123456789") == std::string_view::npos;
+}
 
 // The section's own `sample` is that of the spine; a source may have one of its own.
 double sample_of(const Node& section, const Node& pipeline, const Entry& entry) {
@@ -26,9 +34,12 @@ double sample_of(const Node& section, const Node& pipeline, const Entry& entry) 
 
 Result<Snapshot> read_source(RunContext& context, Source& source) {
   switch (source.format) {
-    case Format::kCsv: return read_csv_source(context, source);
-    case Format::kNdjson: return read_ndjson_source(context, source);
-    case Format::kParquet: break;
+    case Format::kCsv:
+      return read_csv_source(context, source);
+    case Format::kNdjson:
+      return read_ndjson_source(context, source);
+    case Format::kParquet:
+      break;
   }
   return read_parquet_source(context, source);
 }
@@ -43,8 +54,8 @@ Status look_at_age(RunContext& context, const Source& source, const records::Tab
       context.sql.query(format("SELECT epoch_us(CAST(max({}) AS TIMESTAMP)) AS newest FROM {}",
                                sql::identifier(column), from_table(context, table))));
   if (rows.at(0, "newest").is_null()) {
-    outcome.warnings.push_back(format("{}: column \"{}\" holds no time, so its age is not known",
-                                      source.table, column));
+    outcome.warnings.push_back(
+        format("{}: column \"{}\" holds no time, so its age is not known", source.table, column));
     return {};
   }
   const Micros newest = rows.integer(0, "newest");
@@ -56,10 +67,40 @@ Status look_at_age(RunContext& context, const Source& source, const records::Tab
              timestamp_text(context.settings.now));
   if (freshness.has("error_after") && age > freshness.integer("error_after")) {
     outcome.verdict = fail(Code::kDataRejected, "ingest.stale", "{}", text)
+                          .at(freshness.at("error_after").mark.place())
                           .hint("fetch newer data, or raise error_after; the clock is vars.now");
   } else if (freshness.has("warn_after") && age > freshness.integer("warn_after")) {
     outcome.warnings.push_back(text);
+  } else if (constexpr Micros kDay = 86'400'000'000; age < -kDay) {
+    outcome.warnings.push_back(
+        format("{}: the newest {} is {}, which is after the clock {}: is its "
+               "zone right?",
+               source.table, column, timestamp_text(newest), timestamp_text(context.settings.now)));
   }
+  return {};
+}
+
+// Rejected rows are a warning, and the end when no row is left.
+Status note_rejected(RunContext& context, const Source& source, const Snapshot& snapshot,
+                     Outcome& outcome) {
+  TRY(const auto rows, context.sql.query(format(
+                           "SELECT _file, _line, _reason FROM {} ORDER BY file_row_number LIMIT 1",
+                           from_table(context, *snapshot.rejected, true))));
+  const std::string first = format("{}:{}: {}", rows.text(0, "_file"), rows.integer(0, "_line"),
+                                   shown(rows.text(0, "_reason"), 120));
+  const std::string see = format("see: kingpost data show {}.rejected", source.table);
+  if (snapshot.rejected_rows == snapshot.rows_in) {
+    outcome.verdict =
+        fail(Code::kDataRejected, "ingest.all_rejected", "all {} rows of \"{}\" were rejected",
+             grouped(snapshot.rows_in), source.table)
+            .at(source.node->at("path").mark.place())
+            .detail(first)
+            .hint(see);
+    return {};
+  }
+  outcome.warnings.push_back(format("{}: {} of {} rows were rejected, the first at {}; {}",
+                                    source.table, grouped(snapshot.rejected_rows),
+                                    grouped(snapshot.rows_in), first, see));
   return {};
 }
 
@@ -81,15 +122,15 @@ Status ingest_one(RunContext& context, Source& source, Outcome& outcome, Json& t
   report.set("rejected", snapshot.rejected_rows).set("sampled_out", snapshot.sampled_out);
   Json columns = Json::array();
   for (const PlannedColumn& column : source.columns) {
-    columns.push(Json::object().set("name", column.name).set("type", column.type).set(
-        "declared", column.declared));
+    columns.push(Json::object()
+                     .set("name", column.name)
+                     .set("type", column.type)
+                     .set("declared", column.declared));
   }
   report.set("columns", std::move(columns));
   for (std::string& warning : snapshot.warnings) outcome.warnings.push_back(std::move(warning));
   if (snapshot.rejected) {
-    outcome.warnings.push_back(
-        format("{}: {} of {} rows were rejected; see: kingpost data show {}.rejected", source.table,
-               grouped(snapshot.rejected_rows), grouped(snapshot.rows_in), source.table));
+    TRY_STATUS(note_rejected(context, source, snapshot, outcome));
     outcome.beside.put(std::move(*snapshot.rejected));
   }
   TRY_STATUS(look_at_age(context, source, snapshot.table, report, outcome));
@@ -106,6 +147,11 @@ void check(CheckContext& context) {
   for (const Entry& entry : context.section.entries) {
     if (!is_source(entry)) continue;
     any = true;
+    if (!is_name(entry.key)) {
+      context.faults.add(fault_at(entry.key_mark, "ingest.malformed_name",
+                                  format("a table cannot be called \"{}\"", shown(entry.key)),
+                                  "use letters, digits and underscores, and no digit first"));
+    }
     const auto source =
         look_at(entry.key, entry.value, context.settings, context.sql, context.faults);
     if (source) {
@@ -164,11 +210,14 @@ Result<Json> key_parts(KeyContext& context) {
   }
   Json out = Json::object();
   out.set("sources", std::move(sources));
+  if (context.section.has("sample")) {
+    out.set("sampled", context.pipeline.at("curate").text_at("spine"));
+  }
   if (freshness) {
     // The wall clock counts by the hour: data that was fresh is looked at again later.
     constexpr Micros kHour = 3'600'000'000;
-    const Micros now = context.settings.now_given ? context.settings.now
-                                                  : context.settings.now / kHour * kHour;
+    const Micros now =
+        context.settings.now_given ? context.settings.now : context.settings.now / kHour * kHour;
     out.set("now", timestamp_text(now));
   }
   return out;

@@ -10,32 +10,35 @@
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
 #include "steps/01_ingest/convert.h"
+#include "steps/01_ingest/header.h"
 #include "steps/01_ingest/reader.h"
 #include "steps/01_ingest/transcode.h"
 
 namespace kingpost::steps::ingest {
 namespace {
 
+// The line when it is an object with different keys, else null: whatever is read of it is then null
+// too, in whatever order the engine looks at conditions.
 constexpr std::string_view kObject =
-    "coalesce(json_valid(line), false) AND coalesce(json_type(TRY_CAST(line AS JSON)) = 'OBJECT', "
-    "false)";
+    "CASE WHEN json_type(TRY_CAST(line AS JSON)) = 'OBJECT' AND len(json_keys(TRY_CAST(line AS "
+    "JSON))) = len(list_distinct(json_keys(TRY_CAST(line AS JSON)))) THEN line END AS object";
 
 std::string value_of(const std::string& key) {
   std::string path = replace_all(key, "\\", "\\\\");
   path = replace_all(std::move(path), "\"", "\\\"");
-  return format("json_extract_string(line, {})", sql::literal("$.\"" + path + "\""));
+  return format("json_extract_string(object, {})", sql::literal("$.\"" + path + "\""));
 }
 
 std::string type_of_kinds(const sql::Rows& rows, std::size_t r) {
   const auto n = rows.integer(r, "n");
   if (n == 0) return "string";
   if (rows.integer(r, "integers") == n) return "int64";
-  if (rows.integer(r, "numbers") == n) return "float64";
+  // A whole number beyond 2^53 would be rounded.
+  if (rows.integer(r, "numbers") == n) return rows.integer(r, "v_f") == n ? "float64" : "string";
   if (rows.integer(r, "booleans") == n) return "boolean";
   if (rows.integer(r, "texts") != n) return "string";
-  const std::string_view type =
-      inferred_type({n, 0, 0, 0, rows.integer(r, "v_d"), rows.integer(r, "v_t"),
-                     rows.integer(r, "v_z")});
+  const std::string_view type = inferred_type(
+      {n, 0, 0, 0, rows.integer(r, "v_d"), rows.integer(r, "v_t"), rows.integer(r, "v_z")});
   return std::string(type);
 }
 
@@ -54,10 +57,11 @@ class NdjsonReading {
       TRY(const std::string path, plain_copy(i, snapshot.rows_in));
       TRY_STATUS(add_keys(path, snapshot));
       const std::string select =
-          format("SELECT {} AS source, row_number() OVER () AS number, line FROM {}", i,
-                 sql::read_lines({path}));
-      TRY_STATUS(context_.sql.run(i == 0 ? "CREATE OR REPLACE TEMP TABLE kingpost_lines AS " + select
-                                         : "INSERT INTO kingpost_lines " + select));
+          format("SELECT {} AS source, row_number() OVER () AS number, line, {} FROM {}", i,
+                 kObject, sql::read_lines({path}));
+      TRY_STATUS(context_.sql.run(i == 0
+                                      ? "CREATE OR REPLACE TEMP TABLE kingpost_lines AS " + select
+                                      : "INSERT INTO kingpost_lines " + select));
     }
     TRY_STATUS(widen(snapshot));
     TRY_STATUS(write(snapshot));
@@ -103,6 +107,12 @@ class NdjsonReading {
     TRY(const auto found, ndjson_columns(context_.sql, path));
     for (const PlannedColumn& column : found) {
       if (source_.find(column.name) != nullptr) continue;
+      std::vector<std::string> names = schema_of(source_).names();
+      names.push_back(column.name);
+      if (const auto objection = objection_to_names(names, source_.names.front())) {
+        return Error(Code::kInvalidInput, "ingest." + objection->id, objection->what)
+            .hint(objection->hint);
+      }
       snapshot.warnings.push_back(
           format("{}: key \"{}\" first appears behind the first MiB; taken as {}", source_.table,
                  column.name, column.type));
@@ -119,9 +129,9 @@ class NdjsonReading {
   Status widen(Snapshot& snapshot) {
     for (PlannedColumn& column : source_.columns) {
       while (!column.declared && column.type != "string") {
-        TRY(const auto rows, context_.sql.query(format(
-                                 "SELECT {} FROM kingpost_lines WHERE {}",
-                                 misfit_counts(value_of(column.name), faulty(column), "c"), kObject)));
+        TRY(const auto rows,
+            context_.sql.query(format("SELECT {} FROM kingpost_lines WHERE object IS NOT NULL",
+                                      misfit_counts(value_of(column.name), faulty(column), "c"))));
         const Misfit misfit{rows.integer(0, "c_m"), rows.integer(0, "c_s"), rows.integer(0, "c_l")};
         if (misfit.values == 0) break;
         const std::string wider(widened(column.type, misfit));
@@ -148,10 +158,9 @@ class NdjsonReading {
       columns.push_back(format("{} AS {}", conversion(column.type, value_of(column.name)),
                                sql::identifier(column.name)));
     }
-    // A line that is no object must not reach the extraction, which would end the query.
-    const std::string fine = format("SELECT {} FROM kingpost_lines WHERE CASE WHEN line IS NOT NULL "
-                                    "AND {} THEN NOT ({}) ELSE false END",
-                                    join(columns, ", "), kObject, any_faulty());
+    const std::string fine =
+        format("SELECT {} FROM kingpost_lines WHERE object IS NOT NULL AND NOT ({})",
+               join(columns, ", "), any_faulty());
     const std::string sampled = sample_condition(source_);
     const std::string kept = sql::identifiers(schema_of(source_).names());
     TRY(snapshot.table,
@@ -170,7 +179,7 @@ class NdjsonReading {
     std::vector<std::string> reasons;
     for (const PlannedColumn& each : source_.columns) {
       if (each.type == "string") continue;
-      const std::string bad = format("({} AND {})", kObject, faulty(each));
+      const std::string bad = faulty(each);
       column += format(" WHEN {} THEN {}", bad, sql::literal(each.name));
       value += format(" WHEN {} THEN {}", bad, value_of(each.name));
       reasons.push_back(format("CASE WHEN {} THEN {} || {} || {} END", bad,
@@ -185,10 +194,12 @@ class NdjsonReading {
     }
     const std::string query = format(
         "SELECT {} END AS \"_file\", number AS \"_line\", CAST({} END AS VARCHAR) AS \"_column\", "
-        "CAST({} END AS VARCHAR) AS \"_value\", CASE WHEN {} THEN concat_ws('; ', {}) ELSE "
-        "'not a JSON object' END AS \"_reason\", line AS \"_text\" FROM kingpost_lines WHERE line IS "
-        "NOT NULL AND CASE WHEN {} THEN {} ELSE true END ORDER BY source, number",
-        file, column, value, kObject, join(reasons, ", "), kObject, any_faulty());
+        "CAST({} END AS VARCHAR) AS \"_value\", CASE WHEN object IS NOT NULL THEN concat_ws('; ', "
+        "{}) "
+        "WHEN json_type(TRY_CAST(line AS JSON)) = 'OBJECT' THEN 'a key stands twice in the object' "
+        "ELSE 'not a JSON object' END AS \"_reason\", line AS \"_text\" FROM kingpost_lines WHERE "
+        "line IS NOT NULL AND (object IS NULL OR {}) ORDER BY source, number",
+        file, column, value, join(reasons, ", "), any_faulty());
     TRY(records::Table table, write_table(context_, rejected_schema(source_), query));
     snapshot.rejected_rows = table.rows;
     if (table.rows > 0) snapshot.rejected = std::move(table);
@@ -204,14 +215,15 @@ class NdjsonReading {
 
 Result<std::vector<PlannedColumn>> ndjson_columns(sql::Session& session, const std::string& path) {
   const std::string objects =
-      format("SELECT row_number() OVER () AS number, line FROM {}", sql::read_lines({path}));
+      format("SELECT row_number() OVER () AS number, {} FROM {}", kObject, sql::read_lines({path}));
   const std::string keys = format(
-      "SELECT number, unnest(json_keys(line)) AS key, generate_subscripts(json_keys(line), 1) AS "
-      "place, line FROM ({}) AS l WHERE CASE WHEN line IS NOT NULL THEN {} ELSE false END",
-      objects, kObject);
+      "SELECT number, unnest(json_keys(object)) AS key, generate_subscripts(json_keys(object), 1) "
+      "AS "
+      "place, object FROM ({}) AS l WHERE object IS NOT NULL",
+      objects);
   const std::string kinds = format(
-      "SELECT number, key, place, json_type(json_extract(line, '/' || replace(replace(key, '~', "
-      "'~0'), '/', '~1'))) AS kind, json_extract_string(line, '/' || replace(replace(key, '~', "
+      "SELECT number, key, place, json_type(json_extract(object, '/' || replace(replace(key, '~', "
+      "'~0'), '/', '~1'))) AS kind, json_extract_string(object, '/' || replace(replace(key, '~', "
       "'~0'), '/', '~1')) AS value FROM ({}) AS k",
       keys);
   TRY(const auto rows,

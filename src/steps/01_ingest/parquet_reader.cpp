@@ -8,8 +8,7 @@
 namespace kingpost::steps::ingest {
 namespace {
 
-constexpr std::string_view kPlace =
-    "\"_kp_file\", \"_kp_row\"";
+constexpr std::string_view kPlace = "\"_kp_file\", \"_kp_row\"";
 
 class ParquetReading {
  public:
@@ -20,28 +19,26 @@ class ParquetReading {
     TRY(const auto counted,
         context_.sql.query(format("SELECT CAST(sum(num_rows) AS BIGINT) AS n FROM "
                                   "parquet_file_metadata([{}])",
-                                  sql::literals(source_.files))));
+                                  sql::path_literals(source_.files))));
     snapshot.rows_in = counted.integer(0, "n");
     std::vector<std::string> parts;
     for (std::size_t i = 0; i < source_.files.size(); ++i) {
-      parts.push_back(format("SELECT {} AS \"_kp_file\", file_row_number AS \"_kp_row\", {} FROM {}",
-                             i, sql::identifiers(schema_of(source_).names()),
-                             sql::parquet(source_.files[i], true)));
+      parts.push_back(format(
+          "SELECT {} AS \"_kp_file\", file_row_number AS \"_kp_row\", {} FROM {}", i,
+          sql::identifiers(schema_of(source_).names()), sql::parquet(source_.files[i], true)));
     }
     rows_ = format("({}) AS r", join(parts, " UNION ALL "));
     std::vector<std::string> columns;
     std::vector<std::string> faults = {"false"};
     for (const PlannedColumn& column : source_.columns) {
-      columns.push_back(
-          format("{} AS {}", converted(column), sql::identifier(column.name)));
+      columns.push_back(format("{} AS {}", converted(column), sql::identifier(column.name)));
       faults.push_back(faulty(column));
     }
     const std::string bad = join(faults, " OR ");
     const std::string sampled = sample_condition(source_);
-    TRY(snapshot.table,
-        write_table(context_, schema_of(source_),
-                    format("SELECT {} FROM {} WHERE NOT ({}) AND {} ORDER BY {}",
-                           join(columns, ", "), rows_, bad, sampled, kPlace)));
+    TRY(snapshot.table, write_table(context_, schema_of(source_),
+                                    format("SELECT {} FROM {} WHERE NOT ({}) AND {} ORDER BY {}",
+                                           join(columns, ", "), rows_, bad, sampled, kPlace)));
     TRY(const auto out, context_.sql.query(format("SELECT count(*) AS n FROM {} WHERE NOT ({}) AND "
                                                   "NOT ({})",
                                                   rows_, bad, sampled)));
@@ -53,16 +50,18 @@ class ParquetReading {
 
  private:
   static std::string converted(const PlannedColumn& column) {
-    return format("TRY_CAST({} AS {})", sql::identifier(column.name), sql::engine_type(column.type));
+    return format("TRY_CAST({} AS {})", sql::identifier(column.name),
+                  sql::engine_type(column.type));
   }
 
   // Lossless: the converted value, converted back, is the value.
   static std::string faulty(const PlannedColumn& column) {
     if (!column.declared) return "false";
     const std::string name = sql::identifier(column.name);
-    return format("({0} IS NOT NULL AND ({1} IS NULL OR (CAST({1} AS VARCHAR) <> CAST({0} AS "
-                  "VARCHAR) AND TRY_CAST({1} AS DOUBLE) IS DISTINCT FROM TRY_CAST({0} AS DOUBLE))))",
-                  name, converted(column));
+    return format(
+        "({0} IS NOT NULL AND ({1} IS NULL OR (CAST({1} AS VARCHAR) <> CAST({0} AS "
+        "VARCHAR) AND TRY_CAST({1} AS DOUBLE) IS DISTINCT FROM TRY_CAST({0} AS DOUBLE))))",
+        name, converted(column));
   }
 
   Status write_rejected(Snapshot& snapshot, const std::string& bad) {
@@ -72,16 +71,19 @@ class ParquetReading {
     for (const PlannedColumn& each : source_.columns) {
       if (!each.declared) continue;
       column += format(" WHEN {} THEN {}", faulty(each), sql::literal(each.name));
-      value += format(" WHEN {} THEN CAST({} AS VARCHAR)", faulty(each), sql::identifier(each.name));
-      reason += format(" WHEN {} THEN {}", faulty(each),
-                       sql::literal(format("{} is not {}", each.name, each.type)));
+      value +=
+          format(" WHEN {} THEN CAST({} AS VARCHAR)", faulty(each), sql::identifier(each.name));
+      reason += format(" WHEN {} THEN {} || CAST({} AS VARCHAR) || {}", faulty(each),
+                       sql::literal(each.name + ": \""), sql::identifier(each.name),
+                       sql::literal(format("\" is not {}", each.type)));
     }
     std::string file = "CASE \"_kp_file\"";
     for (std::size_t i = 0; i < source_.names.size(); ++i) {
       file += format(" WHEN {} THEN {}", i, sql::literal(source_.names[i]));
     }
     const std::string query = format(
-        "SELECT {} END AS \"_file\", \"_kp_row\" + 1 AS \"_line\", {} END AS \"_column\", {} END AS "
+        "SELECT {} END AS \"_file\", \"_kp_row\" + 1 AS \"_line\", {} END AS \"_column\", {} END "
+        "AS "
         "\"_value\", {} END AS \"_reason\", CAST(NULL AS VARCHAR) AS \"_text\" FROM {} WHERE {} "
         "ORDER BY {}",
         file, column, value, reason, rows_, bad, kPlace);

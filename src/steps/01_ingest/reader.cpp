@@ -34,13 +34,8 @@ records::TableSchema rejected_schema(const Source& source) {
 }
 
 Status account(const Source& source, const Snapshot& snapshot) {
-  const std::int64_t out = snapshot.table.rows + snapshot.rejected_rows + snapshot.sampled_out;
-  if (out == snapshot.rows_in) return {};
-  return fail(Code::kInternal, "ingest.rows_unaccounted",
-              "\"{}\": {} rows came in, {} went out, {} were rejected, {} left out by sampling",
-              source.table, snapshot.rows_in, snapshot.table.rows, snapshot.rejected_rows,
-              snapshot.sampled_out)
-      .hint("please report this with the file; nothing was sealed");
+  return account_rows("ingest.rows_unaccounted", source.table, snapshot.rows_in,
+                      snapshot.table.rows + snapshot.rejected_rows + snapshot.sampled_out);
 }
 
 }  // namespace kingpost::steps::ingest

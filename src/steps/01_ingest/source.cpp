@@ -13,6 +13,7 @@
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
 #include "steps/01_ingest/convert.h"
+#include "steps/01_ingest/header.h"
 #include "steps/01_ingest/ndjson.h"
 #include "steps/01_ingest/transcode.h"
 
@@ -63,22 +64,24 @@ class Look {
     const bool tabs = lower(source_.files.front()).find(".tsv") != std::string::npos;
     if (!character("delimiter", tabs ? '\t' : ',', source_.form.delimiter)) return false;
     if (!character("quote", '"', source_.form.quote)) return false;
+    if (source_.form.delimiter == source_.form.quote) {
+      return fault_at_mark(node.at("delimiter").mark, "not_a_character",
+                           "delimiter and quote are the same character", "choose two");
+    }
     source_.nulls = node.texts("nulls");
     std::string first_head;
     std::vector<std::string> header;
     for (std::size_t i = 0; i < source_.files.size(); ++i) {
       auto head = read_prefix(source_.files[i]);
       if (!head) return fault_of(std::move(head).error());
+      if (!fine_text(*head, source_.names[i], "a CSV file begins with its header")) return false;
       const auto names = csv_header(*head, source_.form);
       if (i == 0) {
         first_head = std::move(*head);
         header = names;
-        if (!fine_header(header, first_head)) return false;
+        if (!fine_header(header)) return false;
       } else if (names != header) {
-        return fault("header_differs",
-                     format("\"{}\" has other columns than \"{}\"", source_.names[i],
-                            source_.names[0]),
-                     difference(header, names));
+        return differs(i, header, names);
       }
     }
     source_.form.single_column = header.size() == 1;
@@ -87,17 +90,20 @@ class Look {
   }
 
   bool parquet() {
-    std::vector<std::string> paths = source_.files;
-    auto columns = describe(session_, format("SELECT * FROM read_parquet([{}])",
-                                             sql::literals(paths)));
-    if (!columns) {
-      return fault("source_unreadable",
-                   format("\"{}\" cannot be read as Parquet: {}", source_.names.front(),
-                          shown(split(columns.error().what(), '\n')[0], 200)),
-                   columns.error().hint());
-    }
-    for (const records::Column& column : *columns) {
-      source_.columns.push_back({column.name, column.type, false});
+    std::vector<std::string> first;
+    for (std::size_t i = 0; i < source_.files.size(); ++i) {
+      const auto columns = describe(session_, "SELECT * FROM " + sql::parquet(source_.files[i]));
+      if (!columns) return fault_of_parquet(i, columns.error());
+      std::vector<std::string> names;
+      std::vector<std::string> typed;
+      for (const records::Column& column : *columns) {
+        names.push_back(column.name);
+        typed.push_back(format("{} ({})", column.name, column.type));
+        if (i == 0) source_.columns.push_back({column.name, column.type, false});
+      }
+      if (i == 0 && !fine_names(names)) return false;
+      if (i == 0) first = typed;
+      if (typed != first) return differs(i, first, typed);
     }
     return true;
   }
@@ -105,12 +111,20 @@ class Look {
   bool ndjson() {
     auto head = read_prefix(source_.files.front());
     if (!head) return fault_of(std::move(head).error());
-    if (trim(*head).empty()) return fault("file_empty", empty_text(), "an empty file has no rows");
-    return with_sample(whole_lines(*head), [&](const std::string& path) {
+    if (!fine_text(*head, source_.names.front(), "one JSON object a line is wanted")) return false;
+    const std::string text = whole_lines(*head);
+    if (!is_utf8(text)) {
+      return fault("wrong_encoding", format("\"{}\" is not valid UTF-8", source_.names.front()),
+                   "declare its encoding, e.g. encoding: latin-1");
+    }
+    return with_sample(text, [&](const std::string& path) {
       auto columns = ndjson_columns(session_, path);
       if (!columns) return fault_of(std::move(columns).error());
       source_.columns = std::move(*columns);
-      return true;
+      if (!source_.columns.empty()) return fine_names(column_names());
+      return fault("source_unreadable",
+                   format("\"{}\" holds no JSON object", source_.names.front()),
+                   "one object a line is wanted, e.g. {\"id\": 1}, and no list around them");
     });
   }
 
@@ -158,7 +172,35 @@ class Look {
     faults_.add(std::move(error).at(source_.node->at("path").mark.place()));
     return false;
   }
-  std::string empty_text() const { return format("\"{}\" is empty", source_.names.front()); }
+  bool objection(const std::optional<Objection>& found) {
+    return !found || fault(found->id, found->what, found->hint);
+  }
+  bool fine_text(const std::string& head, const std::string& name, std::string_view wanted) {
+    if (trim(head).empty()) {
+      return fault("file_empty", format("\"{}\" is empty", name), std::string(wanted));
+    }
+    return objection(objection_to_text(head, name));
+  }
+  bool fine_names(const std::vector<std::string>& names) {
+    return objection(objection_to_names(names, source_.names.front()));
+  }
+  bool differs(std::size_t file, const std::vector<std::string>& first,
+               const std::vector<std::string>& names) {
+    return fault(
+        "header_differs",
+        format("\"{}\" has other columns than \"{}\"", source_.names[file], source_.names[0]),
+        difference(first, names));
+  }
+  bool fault_of_parquet(std::size_t file, const Error& error) {
+    const auto head = read_file(source_.files[file], 4);
+    const bool parquet = head && *head == "PAR1";
+    const std::string hint = parquet ? "copy the file again: it is incomplete or damaged"
+                                     : "it does not begin as Parquet does: say which format it has";
+    return fault("source_unreadable",
+                 format("\"{}\" cannot be read as Parquet: {}", source_.names[file],
+                        shown(split(error.what(), '\n')[0], 200)),
+                 error.hint().empty() ? hint : error.hint());
+  }
 
   void missing_column(const Mark& mark, const std::string& name) {
     std::vector<std::string> names;
@@ -187,10 +229,10 @@ class Look {
       return true;
     }
     if (node->text.size() != 1 || node->text == "\n" || node->text == "\r") {
-      return fault_at_mark(node->mark, "not_a_character",
-                           format("\"{}\" wants one character but found \"{}\"", key,
-                                  shown(node->text)),
-                           "write e.g. \";\" or \"\\t\"");
+      return fault_at_mark(
+          node->mark, "not_a_character",
+          format("\"{}\" wants one character but found \"{}\"", key, shown(node->text)),
+          "write e.g. \";\" or \"\\t\"");
     }
     out = node->text[0];
     return true;
@@ -207,29 +249,12 @@ class Look {
     return head.substr(0, head.find_last_of("\r\n") + 1);
   }
 
-  bool fine_header(const std::vector<std::string>& header, const std::string& head) {
-    if (head.empty()) return fault("file_empty", empty_text(), "a CSV file begins with its header");
-    for (std::size_t i = 0; i < header.size(); ++i) {
-      if (trim(header[i]).empty()) {
-        return fault("header_unnamed",
-                     format("column {} of \"{}\" has no name", i + 1, source_.names.front()),
-                     header.size() == 1 ? "the first line must be the header"
-                                        : "name it in the first line of the file");
-      }
-      const auto same = std::find(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(i),
-                                  header[i]);
-      if (same != header.begin() + static_cast<std::ptrdiff_t>(i)) {
-        return fault("header_duplicate",
-                     format("the header of \"{}\" names \"{}\" twice", source_.names.front(),
-                            shown(header[i])),
-                     "rename one of the two in the file");
-      }
-    }
+  bool fine_header(const std::vector<std::string>& header) {
+    if (!fine_names(header)) return false;
     const char other = header.size() == 1 ? other_delimiter(header[0]) : '\0';
     if (other != '\0') {
       return fault("wrong_delimiter",
-                   format("\"{}\" has one column, \"{}\"", source_.names.front(),
-                          shown(header[0])),
+                   format("\"{}\" has one column, \"{}\"", source_.names.front(), shown(header[0])),
                    format("the delimiter may be another: delimiter: \"{}\"",
                           other == '\t' ? std::string("\\t") : std::string(1, other)));
     }
@@ -241,19 +266,6 @@ class Look {
       if (c != source_.form.delimiter && name.find(c) != std::string::npos) return c;
     }
     return '\0';
-  }
-
-  static std::string difference(const std::vector<std::string>& a,
-                                const std::vector<std::string>& b) {
-    std::vector<std::string> only;
-    for (const std::string& name : b) {
-      if (std::find(a.begin(), a.end(), name) == a.end()) only.push_back("+" + name);
-    }
-    for (const std::string& name : a) {
-      if (std::find(b.begin(), b.end(), name) == b.end()) only.push_back("-" + name);
-    }
-    return only.empty() ? "the same columns stand in another order: make the files alike"
-                        : format("differences: {}", listed(only));
   }
 
   template <typename Work>
@@ -278,32 +290,51 @@ class Look {
                                  ? with_plain_line_ends(whole_lines(head))
                                  : whole_lines(head);
     return with_sample(text, [&](const std::string& path) {
-      std::vector<std::string> parts;
-      for (std::size_t i = 0; i < source_.columns.size(); ++i) {
-        parts.push_back(inference(sql::identifier(source_.columns[i].name), format("c{}", i)));
-      }
-      const auto rows = session_.query(
-          format("SELECT {} FROM {}", join(parts, ", "),
-                 sql::read_csv({.paths = {path},
-                                .columns = column_names(),
-                                .delimiter = source_.form.delimiter,
-                                .quote = source_.form.quote,
-                                .nulls = source_.nulls})));
-      if (!rows) {
-        return fault("source_unreadable",
-                     format("\"{}\" cannot be read as CSV: {}", source_.names.front(),
-                            shown(split(rows.error().what(), '\n')[0], 200)),
-                     "check delimiter, quote and encoding");
-      }
-      for (std::size_t i = 0; i < source_.columns.size(); ++i) {
-        const auto number = [&](std::string_view key) {
-          return rows->integer(0, format("c{}_{}", i, key));
-        };
-        source_.columns[i].type = inferred_type({number("n"), number("i"), number("f"), number("b"),
-                                                 number("d"), number("t"), number("z")});
+      // The engine's time grows with the square of the number of aggregates.
+      constexpr std::size_t kTogether = 40;
+      for (std::size_t from = 0; from < source_.columns.size(); from += kTogether) {
+        if (!infer_columns(path, from, std::min(from + kTogether, source_.columns.size()))) {
+          return false;
+        }
       }
       return true;
     });
+  }
+
+  bool infer_columns(const std::string& path, std::size_t from, std::size_t to) {
+    std::vector<std::string> parts;
+    for (std::size_t i = from; i < to; ++i) {
+      parts.push_back(inference(sql::identifier(source_.columns[i].name), format("c{}", i)));
+    }
+    // Where the first record is malformed, the engine skips all others too unless it stores
+    // rejects.
+    for (const char* table : {"kingpost_look_errors", "kingpost_look_scans"}) {
+      if (auto gone = session_.run(format("DROP TABLE IF EXISTS {}", table)); !gone) {
+        return fault_of(std::move(gone).error());
+      }
+    }
+    const auto rows = session_.query(format("SELECT {} FROM {}", join(parts, ", "),
+                                            sql::read_csv({.paths = {path},
+                                                           .columns = column_names(),
+                                                           .delimiter = source_.form.delimiter,
+                                                           .quote = source_.form.quote,
+                                                           .nulls = source_.nulls,
+                                                           .rejects = "kingpost_look"})));
+    if (!rows && rows.error().code() == Code::kExhausted) return fault_of(Error(rows.error()));
+    if (!rows) {
+      return fault("source_unreadable",
+                   format("\"{}\" cannot be read as CSV: {}", source_.names.front(),
+                          shown(split(rows.error().what(), '\n')[0], 200)),
+                   "check delimiter, quote and encoding");
+    }
+    for (std::size_t i = from; i < to; ++i) {
+      const auto number = [&](std::string_view key) {
+        return rows->integer(0, format("c{}_{}", i, key));
+      };
+      source_.columns[i].type = inferred_type({number("n"), number("i"), number("f"), number("b"),
+                                               number("d"), number("t"), number("z")});
+    }
+    return true;
   }
 
   std::vector<std::string> column_names() const {
@@ -322,9 +353,12 @@ class Look {
 
 std::string_view format_word(Format format) {
   switch (format) {
-    case Format::kCsv: return "csv";
-    case Format::kParquet: return "parquet";
-    case Format::kNdjson: return "ndjson";
+    case Format::kCsv:
+      return "csv";
+    case Format::kParquet:
+      return "parquet";
+    case Format::kNdjson:
+      return "ndjson";
   }
   return "";
 }
@@ -336,9 +370,23 @@ const PlannedColumn* Source::find(std::string_view column) const {
   return nullptr;
 }
 
+namespace {
+
+std::string missing_hint(const std::string& path) {
+  const auto names = entries_of(parent_of(path));
+  if (std::find(names.begin(), names.end(), name_of(path)) != names.end()) {
+    return "it is a link, and the file that it names does not exist";
+  }
+  return did_you_mean(name_of(path), names, format("looked for {}", shown(path, 300)));
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> source_files(const Node& node, const Settings& settings) {
   const Node& path_node = node.at("path");
-  TRY(const std::string written, with_environment(path_node.text));
+  auto replaced = with_environment(path_node.text);
+  if (!replaced) return std::move(replaced).error().at(path_node.mark.place());
+  const std::string& written = *replaced;
   // A path counts from the folder of the file that it is written in.
   std::string folder = settings.folder;
   if (path_node.mark.source != nullptr && exists(path_node.mark.source->name())) {
@@ -347,13 +395,16 @@ Result<std::vector<std::string>> source_files(const Node& node, const Settings& 
   const std::string path = resolve_path(folder, written);
   auto files = expand_glob(path);
   if (files.empty()) {
-    return fail(Code::kInvalidInput, "ingest.source_missing", "there is no file \"{}\"", written)
+    const std::string what = has_glob(path) ? "no file matches" : "there is no file";
+    return fail(Code::kInvalidInput, "ingest.source_missing", "{} \"{}\"", what, shown(written))
         .at(path_node.mark.place())
-        .hint(format("looked for {}", path));
+        .hint(missing_hint(path));
   }
   for (const std::string& file : files) {
     if (auto stamp = stamp_of(file); !stamp) {
-      return std::move(stamp).error().at(path_node.mark.place());
+      Error error = std::move(stamp).error().at(path_node.mark.place());
+      return is_folder(file) ? std::move(error).hint("name its files, e.g. with a pattern: *.csv")
+                             : std::move(error);
     }
   }
   return files;
@@ -378,9 +429,15 @@ std::optional<Source> look_at(const std::string& table, const Node& node, const 
   Look look(source, settings, session, faults);
   bool readable = false;
   switch (source.format) {
-    case Format::kCsv: readable = look.csv(); break;
-    case Format::kParquet: readable = look.parquet(); break;
-    case Format::kNdjson: readable = look.ndjson(); break;
+    case Format::kCsv:
+      readable = look.csv();
+      break;
+    case Format::kParquet:
+      readable = look.parquet();
+      break;
+    case Format::kNdjson:
+      readable = look.ndjson();
+      break;
   }
   if (!readable) return std::nullopt;
   look.declare();

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/utf8.h"
 
 namespace kingpost::steps::ingest {
 
@@ -19,7 +20,5 @@ Result<std::string> to_utf8(std::string_view bytes, std::string_view encoding, W
 
 /// CRLF and lone CR become LF, also within quotes.
 std::string with_plain_line_ends(std::string_view text);
-
-bool is_utf8(std::string_view text);
 
 }  // namespace kingpost::steps::ingest

@@ -35,7 +35,7 @@ Status read_layout(RunContext& context, TableFacts& facts) {
     for (ColumnFacts& each : facts.columns) {
       if (each.column->name != columns.text(r, "name")) continue;
       const auto all = static_cast<std::int64_t>(facts.groups.size());
-      each.has_statistics = columns.integer(r, "ranged") == all;
+      each.has_statistics = columns.integer(r, "ranged") == all && each.column->type != "time";
       each.distinct_in_all_groups = columns.integer(r, "counted") == all;
       if (columns.integer(r, "counted") > 0) each.most_distinct = columns.integer(r, "most");
     }
@@ -51,7 +51,9 @@ Status read_ranges(RunContext& context, TableFacts& facts, bool with_statistics)
     const ColumnFacts& each = facts.columns[i];
     if (!has_order(each.column->type) || each.has_statistics != with_statistics) continue;
     const std::string name = identifier(each.column->name);
-    items.push_back(format("min({0}) AS l{1}, max({0}) AS m{1}", name, i));
+    // The driver hands no times over.
+    const std::string_view type = each.column->type == "time" ? "::VARCHAR" : "";
+    items.push_back(format("min({0}){1} AS l{2}, max({0}){1} AS m{2}", name, type, i));
   }
   if (items.empty()) return {};
   TRY(const auto rows, context.sql.query(format("SELECT {} FROM {}", join(items, ", "),

@@ -103,14 +103,18 @@ Finding* find_number(std::vector<Finding>& findings, std::int64_t number) {
 
 // Equal values are one example with their count and the first row that has them; the rows of
 // not_null have no value to tell them apart.
-std::string example_query(const std::vector<Finding>& findings, std::size_t keys) {
+std::string example_query(const std::vector<Finding>& findings, const records::TableSchema& schema,
+                          const std::vector<std::string>& keys) {
   std::vector<std::string> nulls = {"-1"};
   for (const Finding& each : findings) {
     if (each.check.kind == "not_null") nulls.push_back(format("{}", each.check.number));
   }
   std::string first;
-  for (std::size_t k = 0; k < keys; ++k) {
-    first += format("arg_min(\"_k{0}\", \"_row\") AS \"_k{0}\", ", k);
+  for (std::size_t k = 0; k < keys.size(); ++k) {
+    // The driver hands no times over.
+    const bool is_time = schema.find(keys[k])->type == "time";
+    first += format("{1}arg_min_null(\"_k{0}\", \"_row\"){2} AS \"_k{0}\", ", k,
+                    is_time ? "CAST(" : "", is_time ? " AS VARCHAR)" : "");
   }
   return format(
       "SELECT * FROM (SELECT \"_no\", \"_value\", {}count(*) AS \"_n\", min(\"_row\") AS "
@@ -138,7 +142,7 @@ Status read_examples(RunContext& context, const records::TableSchema& schema,
     Finding* finding = find_number(findings, counts.integer(r, "_no"));
     if (finding != nullptr) finding->kept = counts.integer(r, "n");
   }
-  TRY(const auto rows, context.sql.query(example_query(findings, names.size())));
+  TRY(const auto rows, context.sql.query(example_query(findings, schema, names)));
   for (std::size_t r = 0; r < rows.size(); ++r) {
     Finding* finding = find_number(findings, rows.integer(r, "_no"));
     if (finding == nullptr) continue;
@@ -206,12 +210,14 @@ Result<std::optional<records::Table>> collect_failures(RunContext& context, cons
 }
 
 Status drop_temporary(RunContext& context, const std::vector<Finding>& findings) {
+  std::vector<std::string> names = {std::string(kFailures)};
   for (const Finding& finding : findings) {
-    if (!finding.row_set.empty()) {
-      TRY_STATUS(context.sql.run("DROP TABLE IF EXISTS " + finding.row_set));
-    }
+    if (!finding.row_set.empty()) names.push_back(finding.row_set);
   }
-  return context.sql.run(format("DROP TABLE IF EXISTS {}", kFailures));
+  for (const std::string& name : names) {
+    TRY_STATUS(context.sql.run("DROP TABLE IF EXISTS " + name));
+  }
+  return {};
 }
 
 }  // namespace kingpost::steps::validate_data

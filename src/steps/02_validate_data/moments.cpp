@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The arithmetic: 53 bits for sums and 31 bits for squares. A square of 31 bits fits the engine's
-// fast 64-bit product, and n values of range R have a deviation of at least R / sqrt(2n), beside
-// which the rounding of R / 2^32 vanishes.
+// The arithmetic: 53 bits for sums, 31 or 45 bits for squares. A square of 31 bits fits the
+// engine's fast 64-bit product, and n values of range R have a deviation of at least R / sqrt(2n),
+// beside which the rounding of R / 2^32 vanishes; the sum of 2^37 squares of 45 bits fits 128 bits.
 #include "steps/02_validate_data/moments.h"
 
 #include <algorithm>
@@ -16,8 +16,11 @@ namespace kingpost::steps::validate_data {
 namespace {
 
 constexpr int kSumBits = 52;
-constexpr int kDroppedBits = 22;
 constexpr std::int64_t kNarrow = std::int64_t{1} << 31;
+
+int dropped_bits(Squares squares) {
+  return squares == Squares::kFine ? 8 : 22;
+}
 
 double number_of(const Json& cell) {
   if (cell.is_string()) return parse_number(cell.text()).value_or(0);
@@ -31,7 +34,8 @@ long double sum_of(const sql::Rows& rows, const std::string& column) {
 
 }  // namespace
 
-Moments::Moments(std::string_view type, const Json& least, const Json& most) {
+Moments::Moments(std::string_view type, const Json& least, const Json& most, Squares squares)
+    : squares_(squares) {
   const double low = number_of(least);
   const double high = number_of(most);
   whole_ = records::is_integer(type);
@@ -60,7 +64,7 @@ std::vector<std::string> Moments::items(const std::string& value, const std::str
     const std::string part = format("(CAST({} AS BIGINT) - {})", value, whole_centre_);
     out.push_back(format("count({}) AS {}n", value, prefix));
     sum(value, "s");
-    sum(format("{0} * {0}", part), "q");
+    if (squares_ != Squares::kNone) sum(format("{0} * {0}", part), "q");
     return out;
   }
   // NaN and infinities do not fit a whole number and become null.
@@ -68,12 +72,14 @@ std::vector<std::string> Moments::items(const std::string& value, const std::str
       "TRY_CAST((CAST({} AS DOUBLE) - CAST('{:.17g}' AS DOUBLE)) * CAST('{:.17g}' AS DOUBLE) "
       "AS BIGINT)",
       value, centre_, std::ldexp(1.0, power_));
-  const std::string coarse =
-      format("(({} + {}) >> {})", fine, 1 << (kDroppedBits - 1), kDroppedBits);
   out.push_back(format("count({}) AS {}n", fine, prefix));
   sum(whole_ ? value : fine, "s");
+  if (squares_ == Squares::kNone) return out;
+  const int dropped = dropped_bits(squares_);
+  const std::string coarse = format("(({} + {}) >> {})", fine, 1 << (dropped - 1), dropped);
+  const bool fast = squares_ == Squares::kFast;
   sum(coarse, "b");
-  sum(format("{0} * {0}", coarse), "q");
+  sum(format("{} * {}", fast ? coarse : format("CAST({} AS HUGEINT)", coarse), coarse), "q");
   return out;
 }
 
@@ -90,14 +96,15 @@ Moments::Answer Moments::read(const sql::Rows& rows, const std::string& prefix) 
   }
   out.sum = static_cast<double>(sum);
   out.mean = static_cast<double>(mean);
+  if (squares_ == Squares::kNone) return out;
   const long double first =
       narrow_ ? sum_of(rows, prefix + "s") - n * static_cast<long double>(whole_centre_)
               : sum_of(rows, prefix + "b");
   const long double squares = sum_of(rows, prefix + "q") - first * (first / n);
   if (out.count < 2 || squares <= 0) return out;
   const long double deviation = std::sqrt(squares / (n - 1));
-  out.stdev =
-      static_cast<double>(narrow_ ? deviation : std::ldexp(deviation, kDroppedBits - power_));
+  out.stdev = static_cast<double>(narrow_ ? deviation
+                                          : std::ldexp(deviation, dropped_bits(squares_) - power_));
   return out;
 }
 

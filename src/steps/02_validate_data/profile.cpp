@@ -18,6 +18,7 @@ using sql::literal;
 
 constexpr std::int64_t kWholeRows = 500'000;
 constexpr std::int64_t kSampleRows = 20'000;
+constexpr std::int64_t kFewRows = 50'000;
 constexpr std::size_t kSampleGroups = 2;
 constexpr int kTopValues = 20;
 constexpr std::string_view kSample = "\"_validate_data_sample\"";
@@ -49,6 +50,13 @@ bool is_sampled(const TableFacts& facts, const ColumnFacts& column) {
 // values exactly is cheaper than estimating them.
 bool counts_distinct(const TableFacts& facts, const ColumnFacts& column) {
   return is_whole(facts) && column.distinct_in_all_groups;
+}
+
+// Fine squares cost several times as much, and a few rows do not average out the rounding of fast
+// ones.
+Moments moments_of(const TableFacts& facts, const ColumnFacts& column) {
+  const bool few = facts.table->rows <= kFewRows;
+  return {column.column->type, column.least, column.most, few ? Squares::kFine : Squares::kFast};
 }
 
 struct Sample {
@@ -118,8 +126,7 @@ Result<sql::Rows> sample_numbers(RunContext& context, const TableFacts& facts) {
                            real ? format("CASE WHEN isfinite({0}) THEN {0} END", name) : name,
                            kQuantiles, prefix));
     if (is_whole(facts)) continue;
-    const auto moments =
-        Moments(column.column->type, column.least, column.most).items(name, prefix);
+    const auto moments = moments_of(facts, column).items(name, prefix);
     items.insert(items.end(), moments.begin(), moments.end());
   }
   return context.sql.query(format("SELECT {} FROM {}", join(items, ", "), kSample));
@@ -158,9 +165,9 @@ Json number_json(const Json& cell) {
   return number ? Json(*number) : cell;
 }
 
-void set_moments(Json& out, const ColumnFacts& column, const sql::Rows& rows,
-                 const std::string& prefix) {
-  const auto answer = Moments(column.column->type, column.least, column.most).read(rows, prefix);
+void set_moments(Json& out, const TableFacts& facts, const ColumnFacts& column,
+                 const sql::Rows& rows, const std::string& prefix) {
+  const auto answer = moments_of(facts, column).read(rows, prefix);
   if (answer.count > 0) out.set("mean", answer.mean);
   if (answer.count > 1) out.set("stdev", answer.stdev);
 }
@@ -191,7 +198,7 @@ Json column_json(const TableFacts& facts, std::size_t i, const sql::Rows& rows) 
     set_distinct(out, rows.integer(0, prefix + "d"), "about");
   }
   if (is_whole(facts) && is_number(column) && has_values(column)) {
-    set_moments(out, column, rows, prefix);
+    set_moments(out, facts, column, rows, prefix);
   }
   return out;
 }
@@ -214,7 +221,8 @@ void set_sample(Json& out, const TableFacts& facts, std::size_t i, const sql::Ro
   if (!is_whole(facts)) {
     if (column.most_distinct > 0) set_distinct(out, column.most_distinct, "at_least");
     if (is_sampled(facts, column)) sample.set("distinct", numbers.at(0, prefix + "d"));
-    if (is_number(column) && has_values(column)) set_moments(sample, column, numbers, prefix);
+    if (is_number(column) && has_values(column))
+      set_moments(sample, facts, column, numbers, prefix);
   }
   const Json quantiles = quantiles_json(numbers.text(0, prefix + "quantiles"));
   if (!quantiles.is_null()) sample.set("quantiles", quantiles);
@@ -247,8 +255,7 @@ Part profile_part(const TableFacts& facts) {
       part.items.push_back(format("approx_count_distinct({}) AS {}d", name, prefix));
     }
     if (!is_number(column) || !has_values(column)) continue;
-    const auto moments =
-        Moments(column.column->type, column.least, column.most).items(name, prefix);
+    const auto moments = moments_of(facts, column).items(name, prefix);
     part.items.insert(part.items.end(), moments.begin(), moments.end());
   }
   return part;

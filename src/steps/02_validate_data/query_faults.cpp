@@ -92,8 +92,8 @@ class QueryFinder {
   }
 
   void table_function(const std::string& name) {
-    static const std::set<std::string> kPure = {"unnest", "range", "generate_series"};
-    if (kPure.count(lower(name)) > 0) return;
+    static const std::set<std::string> pure = {"unnest", "range", "generate_series"};
+    if (pure.count(lower(name)) > 0) return;
     fault(format("{} reads what is no table of this file", shown(name)),
           "bring it in through ingest, then name the table");
   }

@@ -20,13 +20,18 @@ std::string count_if(const std::string& condition, const std::string& name) {
 
 // The column, null where the check does not look.
 std::string looked_at(const Check& check) {
-  const std::string column = identifier(check.columns.at(0));
+  std::string column = identifier(check.columns.at(0));
   if (check.where.empty()) return column;
   return format("CASE WHEN {} THEN {} END", check.where, column);
 }
 
 bool is_moment(const Check& check) {
   return check.kind == "mean" || check.kind == "stdev" || check.kind == "sum";
+}
+
+Moments moments_of(const Check& check, const ColumnFacts& facts) {
+  return {facts.column->type, facts.least, facts.most,
+          check.kind == "stdev" ? Squares::kFine : Squares::kNone};
 }
 
 void add_counts(const Check& check, const std::string& prefix, std::vector<std::string>& items) {
@@ -67,8 +72,7 @@ void read_statistic(const Part& part, const ColumnFacts& facts, const std::strin
   if (kind == "median") {
     value = part.rows.at(0, prefix + "m").number();
   } else {
-    const auto answer =
-        Moments(facts.column->type, facts.least, facts.most).read(part.rows, prefix);
+    const auto answer = moments_of(finding.check, facts).read(part.rows, prefix);
     if (kind == "stdev" && answer.count < 2) {
       finding.not_computed = "a standard deviation needs two values";
       return;
@@ -173,8 +177,7 @@ Part part_of(const Finding& finding, const TableFacts& facts, const std::string&
     part.items.push_back(count_if(format("NOT isfinite({})", looked_at(check)), prefix + "odd"));
   }
   if (is_moment(check)) {
-    const auto items =
-        Moments(column.column->type, column.least, column.most).items(looked_at(check), prefix);
+    const auto items = moments_of(check, column).items(looked_at(check), prefix);
     part.items.insert(part.items.end(), items.begin(), items.end());
   } else {
     part.items.push_back(

@@ -39,6 +39,7 @@ void reserved_columns(CheckContext& context, const Entry& entry,
 struct TableResult {
   std::vector<Finding> findings;
   Json profile;
+  Json sample;
   std::optional<records::Table> failures;
   Removal removal;
 };
@@ -56,6 +57,7 @@ Status compute(RunContext& context, const TableFacts& facts, TableResult& out) {
     TRY_STATUS(compute_alone(context, facts, out.findings[i]));
   }
   TRY(out.profile, read_profile(context, facts, parts[0]));
+  out.sample = sample_words(facts);
   return {};
 }
 
@@ -81,6 +83,7 @@ Json table_json(const TableResult& result, const records::Table& table) {
   out.set("quarantined",
           result.removal.quarantined ? result.removal.quarantined->rows : std::int64_t{0});
   out.set("dropped", result.removal.dropped);
+  out.set("sample", result.sample);
   out.set("profile", result.profile).set("checks", std::move(checks));
   return out;
 }

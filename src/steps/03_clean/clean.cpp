@@ -88,7 +88,8 @@ Result<TableResult> clean_table(RunContext& context, const records::Table& table
   const sql::Tally& tally = *counted;
 
   records::Table out = table;
-  const bool rewritten = tally.touched() || !(schema == table.schema);
+  out.schema = schema;
+  const bool rewritten = tally.touched() || rewrite.reshaped();
   if (rewritten) {
     TRY(out, write_table(context, schema, rewrite.kept_query()));
   }

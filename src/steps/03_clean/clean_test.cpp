@@ -303,8 +303,9 @@ TEST_F(Clean, AValueMadeFromOthersIsKnownNoSoonerThanThey) {
   table.schema.find("b")->known_at = {{"at", 3'600'000'000}};
   clean("t: [{rule: set, column: a, expr: b + 1}]");
   EXPECT_EQ(leaving.find("t")->find("a")->known_at, table.schema.find("b")->known_at);
-  clean("t: [{rule: set_null, column: a, where: b > 1}]");
+  const Outcome outcome = clean("t: [{rule: set_null, column: a, where: b > 5}]");
   EXPECT_EQ(leaving.find("t")->find("a")->known_at, table.schema.find("b")->known_at);
+  EXPECT_EQ(outcome.output.find("t")->digest, table.digest);
 }
 
 TEST_F(Clean, AllFaultsOfTheSectionComeAtOnce) {
@@ -369,6 +370,14 @@ TEST_F(Clean, AnExpressionThatCannotBeComputedIsNamed) {
   EXPECT_EQ(outcome.error().id(), "clean.expression_failed");
   EXPECT_EQ(outcome.error().place().line, 3);
   EXPECT_THAT(outcome.error().what(), testing::HasSubstr("clean t rule 2 (drop_rows)"));
+}
+
+TEST_F(Clean, ATableThatIsNotWhatItSaysIsRefused) {
+  h.add_table("t", "SELECT ' a' AS s").rows = 7;
+  h.section("t: [{rule: trim, columns: [s]}]", spec(), "clean");
+  const auto outcome = h.run(run);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().id(), "clean.rows_lost");
 }
 
 TEST_F(Clean, RealWeatherHasOneImpossibleWindSpeed) {

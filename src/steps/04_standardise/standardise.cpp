@@ -2,7 +2,10 @@
 // Step 4: one chain of conversions per table, counted, and written once when anything changed.
 #include "steps/04_standardise/standardise.h"
 
+#include <algorithm>
+
 #include "base/text.h"
+#include "engines/sql/dialect.h"
 #include "engines/sql/rewrite.h"
 #include "steps/04_standardise/table_rules.h"
 
@@ -68,6 +71,35 @@ Status write_rejected(RunContext& context, const records::Table& table, const sq
   return {};
 }
 
+// How many keys stand in more than one row.
+Result<std::int64_t> repeated_keys(RunContext& context, const records::Table& table) {
+  TRY(const auto rows,
+      context.sql.query(
+          format("SELECT count(*) AS n FROM (SELECT 1 FROM {} GROUP BY {} HAVING count(*) > 1)",
+                 from_table(context, table), sql::identifiers(table.schema.key))));
+  return rows.integer(0, "n");
+}
+
+// Upper case or a narrower category can make two keys equal; the joins of curate would then refuse
+// the table, far from the cause.
+Status warn_of_equal_keys(RunContext& context, const records::Table& before,
+                          const records::Table& after, const std::vector<RuleName>& rules,
+                          const sql::Tally& tally, std::vector<std::string>& out) {
+  bool touched = false;
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const auto& key = after.schema.key;
+    touched = touched || (tally.rules[i].values > 0 &&
+                          std::find(key.begin(), key.end(), rules[i].column) != key.end());
+  }
+  if (!touched) return {};
+  TRY(const std::int64_t old_count, repeated_keys(context, before));
+  TRY(const std::int64_t new_count, repeated_keys(context, after));
+  if (new_count <= old_count) return {};
+  out.push_back(format("standardise {} left {} {} in more than one row, {} before", after.name,
+                       grouped(new_count), new_count == 1 ? "key" : "keys", grouped(old_count)));
+  return {};
+}
+
 Result<TableResult> convert(RunContext& context, const records::Table& table, const Node& entry,
                             Outcome& outcome) {
   records::TableSchema schema = table.schema;
@@ -84,7 +116,8 @@ Result<TableResult> convert(RunContext& context, const records::Table& table, co
   const sql::Tally& tally = *counted;
 
   records::Table out = table;
-  const bool rewritten = tally.touched() || !(schema == table.schema);
+  out.schema = schema;
+  const bool rewritten = tally.touched() || rewrite.reshaped();
   if (rewritten) {
     TRY(out, write_table(context, schema, rewrite.kept_query()));
   }
@@ -104,6 +137,7 @@ Result<TableResult> convert(RunContext& context, const records::Table& table, co
     warn(label(table.name, rules[i]), tally.rules[i], outcome.warnings);
     list.push(rule_report(rules[i], tally.rules[i]));
   }
+  TRY_STATUS(warn_of_equal_keys(context, table, out, rules, tally, outcome.warnings));
   result.report.set("name", table.name).set("rows_in", table.rows).set("rows_out", out.rows);
   result.report.set("rows_rejected", result.rejected).set("values_changed", result.values);
   result.report.set("rewritten", rewritten);

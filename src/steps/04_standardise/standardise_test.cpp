@@ -592,6 +592,22 @@ TEST_F(Standardise, AnExpressionThatCannotBeComputedIsNamed) {
   EXPECT_THAT(outcome.error().what(), HasSubstr("standardise t add n"));
 }
 
+TEST_F(Standardise, KeysThatBecomeEqualAreTold) {
+  h.add_table("t", "SELECT * FROM (VALUES ('a'), ('A'), ('b')) AS v(k)", {"k"});
+  EXPECT_THAT(standardise("t: {rename: {k: id}, text: {id: [upper]}}").warnings,
+              ElementsAre("standardise t left 1 key in more than one row, 0 before"));
+  EXPECT_THAT(standardise("t: {text: {k: [nfc, strip_accents]}}").warnings,
+              ElementsAre("standardise t text k changed nothing"));
+}
+
+TEST_F(Standardise, ATableThatIsNotWhatItSaysIsRefused) {
+  h.add_table("t", "SELECT ' a' AS s").rows = 7;
+  h.section("t: {text: {s: [trim]}}", spec(), "standardise");
+  const auto outcome = h.run(run);
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().id(), "standardise.rows_lost");
+}
+
 TEST_F(Standardise, RealWeatherInCelsiusAndMetresPerSecond) {
   h.add_table("weather", csv("weather"), {"origin", "time_hour"});
   const Outcome outcome = standardise(

@@ -17,6 +17,8 @@ namespace {
 
 using sql::identifier;
 
+constexpr std::string_view kUnaccounted = "curate.rows_unaccounted";
+
 class Curation {
  public:
   explicit Curation(RunContext& context)
@@ -66,12 +68,12 @@ class Curation {
   Status make_rows() {
     std::string predict = "CAST(NULL AS TIMESTAMP)";
     if (predict_at_) {
-      predict = format("{} + to_microseconds({})", identifier(predict_at_->column),
-                       predict_at_->offset);
+      predict =
+          format("{} + to_microseconds({})", identifier(predict_at_->column), predict_at_->offset);
     }
-    std::string query = format("SELECT file_row_number AS _kp_row, {} AS _kp_predict, {} FROM {}",
-                               predict, sql::identifiers(spine_.schema.names()),
-                               from_table(context_, spine_, true));
+    std::string query =
+        format("SELECT file_row_number AS _kp_row, {} AS _kp_predict, {} FROM {}", predict,
+               sql::identifiers(spine_.schema.names()), from_table(context_, spine_, true));
     for (std::size_t i = 0; i < joins_.size(); ++i) {
       query = join_query(context_, joins_[i], i, query);
     }
@@ -81,10 +83,15 @@ class Curation {
     if (type == "float64") {
       target = format("CASE WHEN isfinite({0}) THEN {0} END", target);
     }
-    return context_.sql.run(format(
-        "CREATE OR REPLACE TEMP TABLE kingpost_rows AS SELECT *, _kp_target IS NOT NULL AS "
-        "_kp_labelled FROM (SELECT *, {} AS _kp_target FROM ({}) AS {}) AS t",
-        target, query, identifier(spine_.name)));
+    const auto made = context_.sql.run(
+        format("CREATE OR REPLACE TEMP TABLE kingpost_rows AS SELECT *, _kp_target IS NOT NULL AS "
+               "_kp_labelled FROM (SELECT *, {} AS _kp_target FROM ({}) AS {}) AS t",
+               target, query, identifier(spine_.name)));
+    if (made || made.error().id() != "engine.query_failed") return made;
+    return fail(Code::kDataRejected, "curate.target_failed", "the target cannot be computed: {}",
+                shown(split(made.error().what(), '\n')[0], 300))
+        .at(section_.at("target").at("expr").mark.place())
+        .hint("repair the values in clean, or write TRY_CAST, which answers null");
   }
 
   Status count_joins() {
@@ -95,14 +102,9 @@ class Curation {
       counts.push_back(format("count_if(_kp_matched_{0}) AS m{0}, count_if({1}) AS k{0}", i,
                               join(null, " OR ")));
     }
-    TRY(const auto rows, context_.sql.query(format("SELECT {} FROM kingpost_rows",
-                                                   join(counts, ", "))));
-    if (rows.integer(0, "n") != spine_.rows) {
-      return fail(Code::kInternal, "curate.rows_unaccounted",
-                  "the spine \"{}\" has {} rows but {} came out of the joins", spine_.name,
-                  spine_.rows, rows.integer(0, "n"))
-          .hint("please report this; nothing was sealed");
-    }
+    TRY(const auto rows,
+        context_.sql.query(format("SELECT {} FROM kingpost_rows", join(counts, ", "))));
+    TRY_STATUS(account_rows(kUnaccounted, spine_.name, spine_.rows, rows.integer(0, "n")));
     Json joins = Json::array();
     for (std::size_t i = 0; i < joins_.size(); ++i) {
       const std::int64_t matched = rows.integer(0, format("m{}", i));
@@ -133,18 +135,23 @@ class Curation {
     labelled_ = rows.integer(0, "labelled");
     unlabelled_ = rows.integer(0, "n") - labelled_;
     const std::string type = section_.at("target").text_at("type");
+    if (spine_.rows == 0) {
+      return refuse("curate.spine_empty", format("the spine \"{}\" has no rows", spine_.name),
+                    "look at what ingest, validate_data and clean left: kingpost data list");
+    }
     if (labelled_ == 0) {
-      return refuse("curate.no_label", format("no row has a label: \"{}\" is null in all {} rows",
-                                              target_, grouped(spine_.rows)),
+      return refuse("curate.no_label",
+                    format("no row has a label: \"{}\" is null in all {} rows", target_,
+                           grouped(spine_.rows)),
                     "check the target's expr");
     }
     if (rows.integer(0, "kinds") < 2 && type != "number") {
       TRY(const auto one, context_.sql.query("SELECT CAST(min(_kp_target) AS VARCHAR) AS v FROM "
                                              "kingpost_rows"));
-      return refuse("curate.one_class",
-                    format("every labelled row has the same \"{}\": {}", target_,
-                           shown(one.text(0, "v"))),
-                    "a model needs two classes to learn");
+      return refuse(
+          "curate.one_class",
+          format("every labelled row has the same \"{}\": {}", target_, shown(one.text(0, "v"))),
+          "a model needs two classes to learn");
     }
     if (rows.integer(0, "kinds") < 2) {
       outcome_.warnings.push_back(format("the target \"{}\" has one value only", target_));
@@ -174,20 +181,18 @@ class Curation {
       side.set("rows", n);
       if (binary) {
         side.set("positives", rows.integer(r, "positives"));
-        side.set("share", static_cast<double>(rows.integer(r, "positives")) /
-                              static_cast<double>(n));
+        side.set("share",
+                 static_cast<double>(rows.integer(r, "positives")) / static_cast<double>(n));
       }
       sides.set(rows.text(r, "side"), std::move(side));
     }
     set_apart_ = sides["set_apart"]["rows"].integer();
-    if (sum != labelled_) {
-      return fail(Code::kInternal, "curate.rows_unaccounted",
-                  "{} rows are labelled but the split holds {}", labelled_, sum)
-          .hint("please report this; nothing was sealed");
-    }
+    TRY_STATUS(account_rows(kUnaccounted, "labelled rows", labelled_, sum));
     if (!sides.has("train")) {
-      return refuse("curate.split_empty", "the split leaves no row to train on",
-                    "check the dates or shares of the split");
+      const Node& split = section_.has("split") ? section_.at("split") : section_.at("target");
+      return fail(Code::kDataRejected, "curate.split_empty", "the split leaves no row to train on")
+          .at(split.mark.place())
+          .hint("check the dates or shares of the split");
     }
     for (const std::string_view side : {"validation", "test"}) {
       if (!sides.has(side) && !(side == "validation" && split_kind_ == "kfold")) {
@@ -204,7 +209,8 @@ class Curation {
     return {};
   }
 
-  // Rows with the same key are the same thing seen twice: on two sides, the test would know the train.
+  // Rows with the same key are the same thing seen twice: on two sides, the test would know the
+  // train.
   Status assert_no_crossing() {
     const auto& key = spine_.schema.key;
     if (key.empty()) return {};
@@ -216,13 +222,15 @@ class Curation {
         context_.sql.query(format(
             "SELECT concat_ws(', ', {}) AS example, count(*) OVER () AS n FROM kingpost_split JOIN "
             "kingpost_rows USING (_kp_row) WHERE _split IS NOT NULL GROUP BY {} HAVING "
-            "count(DISTINCT _split) > 1 ORDER BY 1 LIMIT 3",
+            "min(_split) <> max(_split) ORDER BY 1 LIMIT 3",
             join(texts, ", "), sql::identifiers(key))));
     outcome_.report.set("keys_crossing", rows.size() == 0 ? 0 : rows.integer(0, "n"));
     if (rows.size() == 0) return {};
+    const Node& split = section_.has("split") ? section_.at("split") : section_.at("target");
     Error error = fail(Code::kDataRejected, "curate.key_crosses_sides",
                        "{} values of the key ({}) stand on more than one side of the split",
-                       grouped(rows.integer(0, "n")), join(key, ", "));
+                       grouped(rows.integer(0, "n")), join(key, ", "))
+                      .at(split.mark.place());
     for (std::size_t r = 0; r < rows.size(); ++r) {
       error = std::move(error).detail(shown(rows.text(r, "example"), 120));
     }
@@ -247,22 +255,19 @@ class Curation {
     const std::string origin = section_.at("target").text_at("expr");
     const std::string from = "FROM kingpost_rows LEFT JOIN kingpost_split USING (_kp_row)";
     training.columns.push_back({target_, target_type(), {}, origin});
-    training.columns.push_back({std::string(kSplitColumn), "string", {}, "curate.split"});
+    const std::string made_here = "curate.split";  // not an error id
+    training.columns.push_back({std::string(kSplitColumn), "string", {}, made_here});
     std::string split = "_split";
     if (split_kind_ == "kfold") {
-      training.columns.push_back({std::string(kFoldColumn), "int32", {}, "curate.split"});
+      training.columns.push_back({std::string(kFoldColumn), "int32", {}, made_here});
       split += ", _fold";
     }
     TRY(records::Table table,
         write_table(context_, training,
-                    format("SELECT {}, {}, {} {} WHERE _split IS NOT NULL ORDER BY _kp_row", columns,
-                           target, split, from)));
+                    format("SELECT {}, {}, {} {} WHERE _split IS NOT NULL ORDER BY _kp_row",
+                           columns, target, split, from)));
     const std::int64_t out = table.rows + unlabelled_ + set_apart_;
-    if (out != spine_.rows) {
-      return fail(Code::kInternal, "curate.rows_unaccounted", "{} rows came in and {} went out",
-                  spine_.rows, out)
-          .hint("please report this; nothing was sealed");
-    }
+    TRY_STATUS(account_rows(kUnaccounted, spine_.name, spine_.rows, out));
     outcome_.output.put(std::move(table));
     if (unlabelled_ > 0) {
       TRY(records::Table rows,
@@ -311,6 +316,8 @@ class Curation {
 
 }  // namespace
 
-Result<Outcome> run(RunContext& context) { return Curation(context).run(); }
+Result<Outcome> run(RunContext& context) {
+  return Curation(context).run();
+}
 
 }  // namespace kingpost::steps::curate

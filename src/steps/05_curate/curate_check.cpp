@@ -34,8 +34,7 @@ class Checker {
 
  private:
   void fault(const Mark& mark, std::string_view id, std::string what, std::string hint = {}) {
-    context_.faults.add(
-        fault_at(mark, format("curate.{}", id), std::move(what), std::move(hint)));
+    context_.faults.add(fault_at(mark, format("curate.{}", id), std::move(what), std::move(hint)));
   }
 
   const records::TableSchema* table(const Node& node) {
@@ -95,7 +94,8 @@ class Checker {
     const records::TableSchema* right = table(node.at("table"));
     if (right == nullptr) return;
     if (join.left.empty() && join.asof.empty()) {
-      fault(node.mark, "join_without_match", "a join wants columns to match", "match: {left: right}");
+      fault(node.mark, "join_without_match", "a join wants columns to match",
+            "match: {left: right}");
     }
     for (const Entry& entry : node.map("match")) check_match(entry, *right);
     if (join.asof.empty()) {
@@ -110,9 +110,9 @@ class Checker {
     const auto* left_column = column(entry.key_mark, entry.key, rows_);
     const auto* right_column = column(entry.value.mark, entry.value.text, right);
     if (left_column == nullptr || right_column == nullptr) return;
-    const bool same = left_column->type == right_column->type ||
-                      (records::is_numeric(left_column->type) &&
-                       records::is_numeric(right_column->type));
+    const bool same =
+        left_column->type == right_column->type ||
+        (records::is_numeric(left_column->type) && records::is_numeric(right_column->type));
     if (!same) {
       fault(entry.value.mark, "match_types",
             format("\"{}\" is {} and \"{}.{}\" is {}: they never match", entry.key,
@@ -134,10 +134,10 @@ class Checker {
             "name the time column of the right table: asof: ...");
     }
     if (!predict_at_ || right.is_static) return;
-    for (const std::string& name : join.take) {
-      const auto* found = right.find(name);
+    for (const Node& taken : join.node->list("take")) {
+      const auto* found = right.find(taken.text);
       if (found == nullptr || found->known_at.empty()) continue;
-      return fault(join.node->at("take").mark, "leak",
+      return fault(taken.mark, "leak",
                    format("the join to \"{}\" may bring what is not known yet: {}", right.name,
                           leak_text(*found, *predict_at_)),
                    "join it as of its time: asof: TIME_COLUMN, so that only known rows are taken");
@@ -154,9 +154,9 @@ class Checker {
             "predict_at: {column: ..., offset: ...}");
     }
     time_column(join.node->at("asof"), right);
-    const bool known = right.is_static ||
-                       std::any_of(right.columns.begin(), right.columns.end(),
-                                   [](const auto& each) { return !each.known_at.empty(); });
+    const bool known =
+        right.is_static || std::any_of(right.columns.begin(), right.columns.end(),
+                                       [](const auto& each) { return !each.known_at.empty(); });
     if (!known) {
       fault(join.node->at("table").mark, "join_not_static",
             format("nothing says when the rows of \"{}\" are known", right.name),
@@ -199,9 +199,10 @@ class Checker {
                       (type == "binary" && expression->type == "boolean") ||
                       (type == "multiclass" && !records::is_temporal(expression->type));
     if (!fits) {
-      fault(target.at("expr").mark, "target_type",
-            format("a {} target cannot be of type {}", type, expression->type),
-            type == "binary" ? "compare it, e.g. arr_delay > 15" : "cast it, or choose another type");
+      fault(
+          target.at("expr").mark, "target_type",
+          format("a {} target cannot be of type {}", type, expression->type),
+          type == "binary" ? "compare it, e.g. arr_delay > 15" : "cast it, or choose another type");
     }
     target_sources_ = expression->columns;
     target_known_at_ = expression->known_at;
@@ -216,7 +217,8 @@ class Checker {
       if (by->text != target_) column(by->mark, by->text, rows_);
     }
     if (split->number("validation") + split->number("test") >= 1) {
-      fault(split->mark, "split_shares", "validation and test leave no row to train on");
+      fault(split->mark, "split_shares", "validation and test leave no row to train on",
+            "let their shares sum up to less than 1");
     }
     if (split->text_at("type") == "key_hash" && split->list("by").empty() && spine_.key.empty()) {
       fault(split->mark, "split_no_key", format("\"{}\" has no key", spine_.name),
@@ -230,11 +232,11 @@ class Checker {
     const Node& test = split.at("test_from");
     if (*parse_timestamp(from.text) >= *parse_timestamp(test.text)) {
       fault(test.mark, "split_order",
-            format("test_from {} is not after validation_from {}", test.text, from.text));
+            format("test_from {} is not after validation_from {}", test.text, from.text),
+            "rows are trained on before validation_from, and tested from test_from on");
     }
-    const auto zone = context_.sql.query(
-        format("SELECT timezone({}, TIMESTAMP '2000-01-01') AS t",
-               sql::literal(split.text_at("tz"))));
+    const auto zone = context_.sql.query(format("SELECT timezone({}, TIMESTAMP '2000-01-01') AS t",
+                                                sql::literal(split.text_at("tz"))));
     if (!zone) {
       fault(split.at("tz").mark, "unknown_zone",
             format("there is no time zone \"{}\"", shown(split.text_at("tz"))),
@@ -250,9 +252,16 @@ class Checker {
     }
   }
 
-  // What leaves: the rows less what is not known in time, and the target; what is held back stays in
-  // the catalog under a name of its own, so that a later step can say why it is not there.
+  // What leaves: the rows less what is not known in time, and the target; what is held back stays
+  // in the catalog under a name of its own, so that a later step can say why it is not there.
   void leave() {
+    for (const records::Column& each : rows_.columns) {
+      if (each.name != kSplitColumn && each.name != kFoldColumn) continue;
+      fault(context_.section.mark, "column_reserved",
+            format("column \"{}\" (from {}) has a name that this step gives itself", each.name,
+                   each.origin),
+            "rename it in standardise");
+    }
     records::TableSchema training{std::string(kTraining), {}, spine_.key, false};
     records::TableSchema withheld{std::string(kWithheld), {}, {}, false};
     for (const records::Column& each : rows_.columns) {
@@ -277,10 +286,10 @@ class Checker {
 
 void check(CheckContext& context) {
   if (!context.section.is_map()) {
-    context.faults.add(fail(Code::kInvalidInput, "curate.section_missing",
-                            "the file has no section \"curate\"")
-                           .at(context.pipeline.mark.place())
-                           .hint("curate: {spine: TABLE, target: {name: ..., type: ..., expr: ...}}"));
+    context.faults.add(
+        fail(Code::kInvalidInput, "curate.section_missing", "the file has no section \"curate\"")
+            .at(context.pipeline.mark.place())
+            .hint("curate: {spine: TABLE, target: {name: ..., type: ..., expr: ...}}"));
     return;
   }
   Checker(context).check();

@@ -28,9 +28,8 @@ Result<Verdict> look(RunContext& context, const Node& check, std::int64_t rows) 
                                  sql::identifier(column))));
     const std::int64_t nulls = found.integer(0, "n");
     const double share = rows == 0 ? 1 : 1 - static_cast<double>(nulls) / static_cast<double>(rows);
-    return Verdict{share >= check.number("mostly"),
-                   format("not_null({}): {} of {} rows are null", column, grouped(nulls),
-                          grouped(rows))};
+    return Verdict{share >= check.number("mostly"), format("not_null({}): {} of {} rows are null",
+                                                           column, grouped(nulls), grouped(rows))};
   }
   const std::string columns = sql::identifiers(check.texts("columns"));
   TRY(const auto found,
@@ -38,9 +37,9 @@ Result<Verdict> look(RunContext& context, const Node& check, std::int64_t rows) 
                                "count(*) AS n FROM kingpost_rows GROUP BY {} HAVING count(*) > 1)",
                                columns)));
   const std::int64_t doubled = found.integer(0, "n");
-  return Verdict{doubled == 0, format("unique({}): {} of {} rows are not alone",
-                                      join(check.texts("columns"), ", "), grouped(doubled),
-                                      grouped(rows))};
+  return Verdict{doubled == 0,
+                 format("unique({}): {} of {} rows are not alone",
+                        join(check.texts("columns"), ", "), grouped(doubled), grouped(rows))};
 }
 
 }  // namespace
@@ -62,8 +61,9 @@ Status run_curate_checks(RunContext& context, const Node& section, std::int64_t 
   }
   outcome.report.set("checks", std::move(checks));
   if (failed.empty()) return {};
-  Error error = fail(Code::kDataRejected, "curate.check_failed", "{} check{} of the curated rows failed",
-                     failed.size(), failed.size() == 1 ? "" : "s");
+  Error error =
+      fail(Code::kDataRejected, "curate.check_failed", "{} check{} of the curated rows failed",
+           failed.size(), failed.size() == 1 ? "" : "s");
   for (const std::string& text : failed) error = std::move(error).detail(text);
   outcome.verdict = std::move(error);
   return {};

@@ -6,8 +6,8 @@
 
 namespace kingpost::steps::curate {
 
-/// Looks at the table `kingpost_rows`. Adds each check's verdict to the report, a warning for one that
-/// may fail, and the step's verdict `curate.check_failed` for those that may not.
+/// Looks at the table `kingpost_rows`. Adds each check's verdict to the report, a warning for one
+/// that may fail, and the step's verdict `curate.check_failed` for those that may not.
 Status run_curate_checks(RunContext& context, const Node& section, std::int64_t rows,
                          Outcome& outcome);
 

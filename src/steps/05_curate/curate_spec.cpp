@@ -67,9 +67,8 @@ Field split_field() {
       {.name = "random", .doc = "by chance", .fields = shares()},
       {.name = "stratified",
        .doc = "by chance, with equal shares of each value of a column",
-       .fields = shares_and({.name = "by",
-                             .kind = FieldKind::kColumn,
-                             .doc = "a column; default the target"})},
+       .fields = shares_and(
+           {.name = "by", .kind = FieldKind::kColumn, .doc = "a column; default the target"})},
       {.name = "group",
        .doc = "whole groups of rows together",
        .fields = shares_and(columns("by", "rows with equal values stay together", true))},
@@ -84,7 +83,8 @@ Field split_field() {
                    .fallback = "5",
                    .least = 2,
                    .most = 100},
-                  share("test", "share of the labelled rows", "0.15"), seed()}},
+                  share("test", "share of the labelled rows", "0.15"),
+                  seed()}},
   };
   return object_of({.name = "split",
                     .doc = "which rows train, validate and test; default: random, stratified where "
@@ -95,8 +95,12 @@ Field split_field() {
 Field joins_field() {
   Shape shape{
       .fields = {
-          {.name = "table", .kind = FieldKind::kName, .doc = "the table on the right", .required = true},
-          map_of({.name = "match", .doc = "columns on the left and their equals on the right",
+          {.name = "table",
+           .kind = FieldKind::kName,
+           .doc = "the table on the right",
+           .required = true},
+          map_of({.name = "match",
+                  .doc = "columns on the left and their equals on the right",
                   .required = true},
                  {.kind = FieldKind::kColumn}),
           {.name = "asof",
@@ -143,8 +147,7 @@ Field checks_field() {
        .doc = "no two rows agree in these columns",
        .fields = {columns("columns", "the columns together", true)}},
   };
-  return list_of({.name = "checks", .doc = "of the curated rows"},
-                 object_of({}, std::move(shape)));
+  return list_of({.name = "checks", .doc = "of the curated rows"}, object_of({}, std::move(shape)));
 }
 
 }  // namespace
@@ -179,7 +182,9 @@ const Field& spec() {
                          object_of({.name = "predict_at",
                                     .doc = "the moment of prediction: nothing known later is used"},
                                    std::move(predict_at)),
-                         joins_field(), checks_field(), split_field(),
+                         joins_field(),
+                         checks_field(),
+                         split_field(),
                          object_of({.name = "target", .doc = "what is learned", .required = true},
                                    std::move(target))}};
     return object_of({.name = "curate", .doc = "5: one training set of curated rows"},

@@ -10,13 +10,15 @@ namespace {
 
 using sql::identifier;
 
-std::string micros(Micros duration) { return format("to_microseconds({})", duration); }
+std::string micros(Micros duration) {
+  return format("to_microseconds({})", duration);
+}
 
 std::string equal_keys(const Join& join, std::string_view left, std::string_view right) {
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < join.left.size(); ++i) {
-    parts.push_back(format("{}.{} = {}.{}", left, identifier(join.left[i]), right,
-                           identifier(join.right[i])));
+    parts.push_back(
+        format("{}.{} = {}.{}", left, identifier(join.left[i]), right, identifier(join.right[i])));
   }
   return join.left.empty() ? std::string("true") : kingpost::join(parts, " AND ");
 }
@@ -37,33 +39,33 @@ std::string available_at(const Join& join, const records::TableSchema& schema) {
 
 // Every right row replaced by the newest event that was known when it became available: then the
 // last one available is the newest known, whatever order the rows became known in.
-std::string newest_known(const RunContext& context, const Join& join,
-                         const records::Table& right) {
+std::string newest_known(const RunContext& context, const Join& join, const records::Table& right) {
   const std::string keys = sql::identifiers(join.right);
   const std::string partition = join.right.empty() ? "" : "PARTITION BY " + keys + " ";
   std::vector<std::string> not_null = {"_kp_av IS NOT NULL", "_kp_time IS NOT NULL"};
   for (const std::string& key : join.right) not_null.push_back(identifier(key) + " IS NOT NULL");
-  const std::string rows = format(
-      "SELECT file_row_number AS _kp_id, {}{}{} AS _kp_time, {} AS _kp_av FROM {}", keys,
-      keys.empty() ? "" : ", ", identifier(join.asof), available_at(join, right.schema),
-      from_table(context, right, true));
+  const std::string rows =
+      format("SELECT file_row_number AS _kp_id, {}{}{} AS _kp_time, {} AS _kp_av FROM {}", keys,
+             keys.empty() ? "" : ", ", identifier(join.asof), available_at(join, right.schema),
+             from_table(context, right, true));
   const std::string best = format(
-      "SELECT {0}{1}_kp_av, max(struct_pack(t := _kp_time, id := _kp_id)) AS _kp_best FROM ({2}) AS "
+      "SELECT {0}{1}_kp_av, max(struct_pack(t := _kp_time, id := _kp_id)) AS _kp_best FROM ({2}) "
+      "AS "
       "q WHERE {3} GROUP BY {0}{1}_kp_av",
       keys, keys.empty() ? "" : ", ", rows, kingpost::join(not_null, " AND "));
-  return format("SELECT {0}{1}_kp_av, max(_kp_best) OVER ({2}ORDER BY _kp_av ROWS UNBOUNDED "
-                "PRECEDING) AS _kp_best FROM ({3}) AS q",
-                keys, keys.empty() ? "" : ", ", partition, best);
+  return format(
+      "SELECT {0}{1}_kp_av, max(_kp_best) OVER ({2}ORDER BY _kp_av ROWS UNBOUNDED "
+      "PRECEDING) AS _kp_best FROM ({3}) AS q",
+      keys, keys.empty() ? "" : ", ", partition, best);
 }
 
 std::string taken(const Join& join, const std::string& condition) {
   std::vector<std::string> out;
   for (std::size_t i = 0; i < join.take.size(); ++i) {
     const std::string value = "r." + identifier(join.take[i]);
-    out.push_back(condition.empty()
-                      ? format("{} AS {}", value, identifier(join.names[i]))
-                      : format("CASE WHEN {} THEN {} END AS {}", condition, value,
-                               identifier(join.names[i])));
+    out.push_back(condition.empty() ? format("{} AS {}", value, identifier(join.names[i]))
+                                    : format("CASE WHEN {} THEN {} END AS {}", condition, value,
+                                             identifier(join.names[i])));
   }
   return kingpost::join(out, ", ");
 }
@@ -72,25 +74,27 @@ std::string plain_join(const RunContext& context, const Join& join, std::size_t 
                        const std::string& left_query, const records::Table& right) {
   const std::string rows =
       format("SELECT *, true AS _kp_there FROM {}", from_table(context, right));
-  return format("SELECT l.*, {}, coalesce(r._kp_there, false) AS _kp_matched_{} FROM ({}) AS l LEFT "
-                "JOIN ({}) AS r ON {}",
-                taken(join, ""), index, left_query, rows, equal_keys(join, "l", "r"));
+  return format(
+      "SELECT l.*, {}, coalesce(r._kp_there, false) AS _kp_matched_{} FROM ({}) AS l LEFT "
+      "JOIN ({}) AS r ON {}",
+      taken(join, ""), index, left_query, rows, equal_keys(join, "l", "r"));
 }
 
 std::string asof_join(const RunContext& context, const Join& join, std::size_t index,
                       const std::string& left_query, const records::Table& right) {
-  const std::string found =
-      format("SELECT l.*, p._kp_best AS _kp_best FROM ({}) AS l ASOF LEFT JOIN ({}) AS p ON {} AND "
-             "l._kp_predict >= p._kp_av",
-             left_query, newest_known(context, join, right), equal_keys(join, "l", "p"));
+  const std::string found = format(
+      "SELECT l.*, p._kp_best AS _kp_best FROM ({}) AS l ASOF LEFT JOIN ({}) AS p ON {} AND "
+      "l._kp_predict >= p._kp_av",
+      left_query, newest_known(context, join, right), equal_keys(join, "l", "p"));
   std::string fresh = "f._kp_best IS NOT NULL";
   if (join.ttl) {
     fresh = format("coalesce(f._kp_best.t >= f._kp_predict - {}, false)", micros(*join.ttl));
   }
-  return format("SELECT f.* EXCLUDE (_kp_best), {}, {} AS _kp_matched_{} FROM ({}) AS f LEFT JOIN {} "
-                "AS r ON f._kp_best.id = r.file_row_number",
-                taken(join, fresh), fresh, index, found,
-                sql::parquet(context.objects.path_of(right.digest), true));
+  return format(
+      "SELECT f.* EXCLUDE (_kp_best), {}, {} AS _kp_matched_{} FROM ({}) AS f LEFT JOIN {} "
+      "AS r ON f._kp_best.id = r.file_row_number",
+      taken(join, fresh), fresh, index, found,
+      sql::parquet(context.objects.path_of(right.digest), true));
 }
 
 }  // namespace
@@ -121,8 +125,8 @@ Status assert_unique(RunContext& context, const Join& join) {
   std::vector<std::string> texts;
   for (const std::string& name : columns) {
     not_null.push_back(identifier(name) + " IS NOT NULL");
-    texts.push_back(format("{} || CAST({} AS VARCHAR)", sql::literal(name + "="),
-                           identifier(name)));
+    texts.push_back(
+        format("{} || CAST({} AS VARCHAR)", sql::literal(name + "="), identifier(name)));
   }
   TRY(const auto rows,
       context.sql.query(format(
@@ -135,16 +139,16 @@ Status assert_unique(RunContext& context, const Join& join) {
   const bool tie = !join.asof.empty();
   Error error = fail(Code::kDataRejected, tie ? "curate.asof_tie" : "curate.join_not_unique",
                      "table \"{}\" has {} values of ({}) that stand in more than one row",
-                     join.table, grouped(rows.integer(0, "groups")),
-                     kingpost::join(columns, ", "));
+                     join.table, grouped(rows.integer(0, "groups")), kingpost::join(columns, ", "));
   for (std::size_t r = 0; r < rows.size(); ++r) {
     error = std::move(error).detail(
         format("{}: {} rows", shown(rows.text(r, "example"), 120), rows.integer(r, "n")));
   }
   return std::move(error)
       .at(join.node->mark.place())
-      .hint(tie ? "which of them was last? remove one in clean: {rule: drop_duplicates, by: columns}"
-                : "match on more columns, or remove the duplicates in clean");
+      .hint(
+          tie ? "which of them was last? remove one in clean: {rule: drop_duplicates, by: columns}"
+              : "match on more columns, or remove the duplicates in clean");
 }
 
 std::string join_query(const RunContext& context, const Join& join, std::size_t index,

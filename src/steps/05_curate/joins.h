@@ -35,8 +35,8 @@ struct JoinCount {
 /// Fails with `curate.join_not_unique` or `curate.asof_tie` and examples.
 Status assert_unique(RunContext& context, const Join& join);
 
-/// SELECT of all rows of `left_query` (columns `_kp_row`, `_kp_predict`, ...) with the taken columns
-/// and a boolean `_kp_matched_<index>`. Order is not kept.
+/// SELECT of all rows of `left_query` (columns `_kp_row`, `_kp_predict`, ...) with the taken
+/// columns and a boolean `_kp_matched_<index>`. Order is not kept.
 std::string join_query(const RunContext& context, const Join& join, std::size_t index,
                        const std::string& left_query);
 

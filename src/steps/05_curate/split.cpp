@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Splits by chance order the rows by the md5 of their key and the seed, so that the order of the rows
-// in the file does not matter where there is a key.
+// Splits by chance order the rows by the md5 of their key and the seed, so that the order of the
+// rows in the file does not matter where there is a key.
 #include "steps/05_curate/split.h"
+
+#include <cmath>
 
 #include "base/clock.h"
 #include "base/format.h"
@@ -29,19 +31,23 @@ std::string hash_of(const std::vector<std::string>& columns, std::int64_t seed) 
   return format("md5({} || {})", sql::literal(format("{}:", seed)), text_of(columns));
 }
 
-// Test first, so that another share of validation leaves the test set as it is.
+// Test first, so that another share of validation leaves the test set as it is. The sum is rounded:
+// 0.1 + 0.2 is a little more than 0.3 and would take one row too many.
 std::string sides(const std::string& place, double test, double validation) {
-  return format("CASE WHEN {0} < {1} THEN 'test' WHEN {0} < {2} THEN 'validation' ELSE 'train' END "
-                "AS _split",
-                place, test, test + validation);
+  const double both = std::round((test + validation) * 1e9) / 1e9;
+  return format(
+      "CASE WHEN {0} < {1} THEN 'test' WHEN {0} < {2} THEN 'validation' ELSE 'train' END "
+      "AS _split",
+      place, test, both);
 }
 
 // Place of a row among those of its part, from 0 to below 1, in the order of the hash.
 std::string ranked(const std::string& hash, const std::string& part) {
   const std::string over = part.empty() ? "" : format("PARTITION BY {} ", part);
-  return format("(row_number() OVER ({0}ORDER BY {1}, _kp_row) - 1) / CAST(count(*) OVER ({2}) AS "
-                "DOUBLE)",
-                over, hash, over);
+  return format(
+      "(row_number() OVER ({0}ORDER BY {1}, _kp_row) - 1) / CAST(count(*) OVER ({2}) AS "
+      "DOUBLE)",
+      over, hash, over);
 }
 
 std::string by_time(const Node& split, const records::TableSchema& rows) {
@@ -77,12 +83,14 @@ std::string by_group(const Node& split) {
   const std::string group = text_of(split.texts("by"));
   const std::string hash = hash_of(split.texts("by"), split.integer("seed"));
   const std::string groups = format(
-      "SELECT g, (sum(n) OVER (ORDER BY h, g ROWS UNBOUNDED PRECEDING) - n / 2.0) / CAST(sum(n) OVER "
+      "SELECT g, (sum(n) OVER (ORDER BY h, g ROWS UNBOUNDED PRECEDING) - n / 2.0) / CAST(sum(n) "
+      "OVER "
       "() AS DOUBLE) AS place FROM (SELECT {} AS g, {} AS h, count(*) AS n {} GROUP BY 1, 2) AS c",
       group, hash, kRows);
-  return format("SELECT _kp_row, {}, {} FROM (SELECT _kp_row, {} AS g {}) AS r JOIN ({}) AS s USING (g)",
-                sides("place", split.number("test"), split.number("validation")), kNoFold, group,
-                kRows, groups);
+  return format(
+      "SELECT _kp_row, {}, {} FROM (SELECT _kp_row, {} AS g {}) AS r JOIN ({}) AS s USING (g)",
+      sides("place", split.number("test"), split.number("validation")), kNoFold, group, kRows,
+      groups);
 }
 
 std::string by_key_hash(const Node& split, const std::vector<std::string>& key) {
@@ -97,7 +105,8 @@ std::string by_fold(const Node& split, const std::vector<std::string>& key) {
   const std::string hash = hash_of(key, split.integer("seed"));
   const std::string place = ranked(hash, "");
   return format(
-      "SELECT _kp_row, CASE WHEN place < {0} THEN 'test' ELSE 'train' END AS _split, CASE WHEN place "
+      "SELECT _kp_row, CASE WHEN place < {0} THEN 'test' ELSE 'train' END AS _split, CASE WHEN "
+      "place "
       ">= {0} THEN CAST((rank - 1) % {1} AS INTEGER) END AS _fold FROM (SELECT _kp_row, {2} AS "
       "place, row_number() OVER (ORDER BY {3}, _kp_row) AS rank {4}) AS r",
       split.number("test"), split.integer("folds"), place, hash, kRows);

@@ -10,11 +10,12 @@
 
 namespace kingpost::steps::curate {
 
-/// What the split of a section comes to, its defaults filled in: the kind, and the SQL that does it.
+/// What the split of a section comes to, its defaults filled in: the kind, and the SQL that does
+/// it.
 struct Split {
   std::string kind;
-  /// SELECT of `_kp_row`, `_split` (train, validation, test, or null for a row set apart) and `_fold`
-  /// (null but for kfold) over the labelled rows of the table `kingpost_rows`.
+  /// SELECT of `_kp_row`, `_split` (train, validation, test, or null for a row set apart) and
+  /// `_fold` (null but for kfold) over the labelled rows of the table `kingpost_rows`.
   std::string query;
 };
 

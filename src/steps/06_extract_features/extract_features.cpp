@@ -11,12 +11,14 @@ namespace {
 
 // The columns of a curated row and those held back from it, so that a feature made of the latter is
 // told why it cannot be.
-records::TableSchema all_columns(const records::Catalog& catalog) {
+records::TableSchema all_columns(const records::Catalog& catalog, const Node& target) {
   records::TableSchema out;
   out.name = "training";
   for (const records::TableSchema& table : catalog.tables) {
     out.columns.insert(out.columns.end(), table.columns.begin(), table.columns.end());
   }
+  const std::string name = target.text_at("name");
+  if (out.find(name) == nullptr) out.columns.push_back({name, "string", {}, "the target"});
   return out;
 }
 
@@ -37,11 +39,12 @@ void refuse_late(CheckContext& context, const Node& at, const std::vector<std::s
     }
     if (known_in_time(column->known_at, predict_at)) continue;
     context.faults.add(
-        fault_at(at.mark, "extract_features.leak",
-                 format("the feature would use what is not known yet: {}",
-                        leak_text(*column, predict_at.value_or(PredictAt{}))),
-                 "use a column that is known at the prediction; if this one is, declare its known_at "
-                 "in terms of predict_at's own column")
+        fault_at(
+            at.mark, "extract_features.leak",
+            format("the feature would use what is not known yet: {}",
+                   leak_text(*column, predict_at.value_or(PredictAt{}))),
+            "use a column that is known at the prediction; if this one is, declare its known_at "
+            "in terms of predict_at's own column")
             .at(place));
   }
 }
@@ -51,21 +54,22 @@ void refuse_late(CheckContext& context, const Node& at, const std::vector<std::s
 void check(CheckContext& context) {
   if (!context.section.is_map()) return;
   if (context.catalog.find("training") == nullptr) return;
-  const records::TableSchema columns = all_columns(context.catalog);
+  const records::TableSchema columns =
+      all_columns(context.catalog, context.pipeline.at("curate").at("target"));
   for (const Node& feature : context.section.list("columns")) {
     if (const Node* expression = feature.find("expr")) {
-      const auto checked = sql::check_expression(context.sql, *expression, columns,
-                                                 "extract_features", context.faults,
-                                                 sql::Depth::kNames);
+      const auto checked =
+          sql::check_expression(context.sql, *expression, columns, "extract_features",
+                                context.faults, sql::Depth::kNames);
       if (checked) refuse_late(context, *expression, checked->columns, columns);
       continue;
     }
     const Node& name = feature.at("name");
     if (columns.find(name.text) == nullptr) {
-      context.faults.add(fault_at(
-          name.mark, "extract_features.column_missing",
-          format("a curated row has no column \"{}\"", shown(name.text)),
-          did_you_mean(name.text, columns.names(), "give the feature an expr")));
+      context.faults.add(
+          fault_at(name.mark, "extract_features.column_missing",
+                   format("a curated row has no column \"{}\"", shown(name.text)),
+                   did_you_mean(name.text, columns.names(), "give the feature an expr")));
       continue;
     }
     refuse_late(context, name, {name.text}, columns);

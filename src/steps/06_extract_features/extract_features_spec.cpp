@@ -47,14 +47,15 @@ const Field& spec() {
                              .kind = FieldKind::kBoolean,
                              .doc = "add a feature that says whether there was a value",
                              .fallback = "true"}}};
-    Shape defaults{.fields = {object_of({.name = "category", .doc = "of category features"},
-                                        std::move(category)),
-                              object_of({.name = "number", .doc = "of number features"},
-                                        std::move(number))}};
-    Shape top{.fields = {list_of({.name = "columns", .doc = "the features; default: every column"},
-                                 object_of({}, std::move(column))),
-                         object_of({.name = "defaults", .doc = "treatment where a feature says none"},
-                                   std::move(defaults))}};
+    Shape defaults{
+        .fields = {
+            object_of({.name = "category", .doc = "of category features"}, std::move(category)),
+            object_of({.name = "number", .doc = "of number features"}, std::move(number))}};
+    Shape top{
+        .fields = {list_of({.name = "columns", .doc = "the features; default: every column"},
+                           object_of({}, std::move(column))),
+                   object_of({.name = "defaults", .doc = "treatment where a feature says none"},
+                             std::move(defaults))}};
     return object_of({.name = "extract_features", .doc = "6: features of curated rows"},
                      std::move(top));
   }();
