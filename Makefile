@@ -2,7 +2,8 @@
 # git, make and python3.
 
 PRESET ?= release
-DEMO = build/release/kingpost run examples/flights/flights_delay.yaml --to curate
+KINGPOST = build/release/kingpost
+FLIGHTS = examples/flights
 BENCH = bench/run.py
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -28,7 +29,17 @@ build: setup
 
 demo: PRESET = release
 demo: build
-	$(DEMO)
+	$(KINGPOST) run $(FLIGHTS)/flights_delay.yaml --to curate
+	@echo
+	$(KINGPOST) run $(FLIGHTS)/flights_late.yaml --to curate
+	@echo
+	$(KINGPOST) status $(FLIGHTS)/flights_delay.yaml
+	@echo
+	@echo "Look next:"
+	@echo "  $(KINGPOST) data show training -f $(FLIGHTS)/flights_delay.yaml"
+	@echo "  $(KINGPOST) data report curate -f $(FLIGHTS)/flights_delay.yaml"
+	@echo "  $(KINGPOST) run $(FLIGHTS)/flights_delay.yaml --to curate       (again: nothing to do)"
+	@echo "  $(KINGPOST) help, and README.md"
 
 test: build
 	@ctest --preset $(PRESET) | sed -u -E '/^ +Start +[0-9]+: /d; / +Passed +[0-9.]+ sec *$$/d'
