@@ -54,7 +54,7 @@ struct Layout {
 void new_line(std::string& out, Layout layout, int depth) {
   if (layout.indent < 0) return;
   out.push_back('\n');
-  out.append(static_cast<std::size_t>(layout.indent * depth), ' ');
+  out.append(static_cast<std::size_t>(layout.indent) * static_cast<std::size_t>(depth), ' ');
 }
 
 void write(std::string& out, const Json& value, Layout layout, int depth);

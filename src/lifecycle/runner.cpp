@@ -47,46 +47,57 @@ class Runner {
  private:
   Status walk(const std::string& command) {
     const int last = options_.to.empty() ? last_built().number : find_row(options_.to)->number;
-    const int from = options_.from.empty() ? 0 : find_row(options_.from)->number;
     std::size_t restarts = 0;
-    for (std::size_t i = 0; i < rows().size(); ++i) {
+    for (std::size_t i = 0; i < rows().size();) {
       const StepRow& row = rows()[i];
-      if (!row.built() || row.start == Start::kByCommand || row.number > last) continue;
-      if (Cancellation::requested()) return cancelled();
-      auto keyed = step_key(row, pipeline_, input_, *workspace_.journal);
-      if (!keyed) return keyless(row, std::move(keyed).error(), command);
-      const StepKey key = std::move(keyed).value();
-      if (row.number == 1) TRY_STATUS(check_once(key, command));
-      if (row.number == 2) TRY_STATUS(check_again(command));
-      TRY(Sealed sealed, find_sealed(workspace_, row, key));
-      if (!sealed.reason.empty()) warn(row, sealed.reason + "; it is made anew");
-      const bool forced = (row.word == options_.force || (from > 0 && row.number >= from)) &&
-                          redone_.insert(row.word).second;
-      if (sealed.manifest && !forced) {
-        TRY_STATUS(reuse(row, std::move(sealed)));
+      if (!row.built() || row.start == Start::kByCommand || row.number > last) {
+        ++i;
         continue;
       }
-      if (row.number < from) {
-        return fail(Code::kPrecondition, "run.not_sealed",
-                    "--from {} wants step {} \"{}\" to be sealed, and it is not", options_.from,
-                    row.number, row.word)
-            .hint("run without --from");
+      TRY(const Next next, visit(row, command));
+      if (next == Next::kRestart && ++restarts > rows().size()) {
+        return fail(Code::kCorrupt, "store.object_damaged", "objects keep being damaged")
+            .hint("check the disk");
       }
-      TRY(const bool damaged, set_damaged_inputs_aside(row));
-      if (damaged) {
-        if (++restarts > rows().size()) {
-          return fail(Code::kCorrupt, "store.object_damaged", "objects keep being damaged")
-              .hint("check the disk");
-        }
-        // What was asked for is still to be done.
-        redone_.erase(row.word);
-        restart();
-        i = static_cast<std::size_t>(-1);
-        continue;
-      }
-      TRY_STATUS(execute(row, key, forced, command));
+      i = next == Next::kRestart ? 0 : i + 1;
     }
     return {};
+  }
+
+  // After a damaged input was moved out, the walk begins again at the first step.
+  enum class Next { kStep, kRestart };
+
+  Result<Next> visit(const StepRow& row, const std::string& command) {
+    const int from = options_.from.empty() ? 0 : find_row(options_.from)->number;
+    if (Cancellation::requested()) return cancelled();
+    auto keyed = step_key(row, pipeline_, input_, *workspace_.journal);
+    if (!keyed) return keyless(row, std::move(keyed).error(), command);
+    const StepKey key = std::move(keyed).value();
+    if (row.number == 1) TRY_STATUS(check_once(key, command));
+    if (row.number == 2) TRY_STATUS(check_again(command));
+    TRY(Sealed sealed, find_sealed(workspace_, row, key));
+    if (!sealed.reason.empty()) warn(row, sealed.reason + "; it is made anew");
+    const bool forced = (row.word == options_.force || (from > 0 && row.number >= from)) &&
+                        redone_.insert(row.word).second;
+    if (sealed.manifest && !forced) {
+      TRY_STATUS(reuse(row, std::move(sealed)));
+      return Next::kStep;
+    }
+    if (row.number < from) {
+      return fail(Code::kPrecondition, "run.not_sealed",
+                  "--from {} wants step {} \"{}\" to be sealed, and it is not", options_.from,
+                  row.number, row.word)
+          .hint("run without --from");
+    }
+    TRY(const bool damaged, set_damaged_inputs_aside(row));
+    if (damaged) {
+      // What was asked for is still to be done.
+      redone_.erase(row.word);
+      restart();
+      return Next::kRestart;
+    }
+    TRY_STATUS(execute(row, key, forced, command));
+    return Next::kStep;
   }
 
   void restart() {
@@ -236,11 +247,14 @@ class Runner {
       trusted_.erase(table.digest);
       damaged = true;
       warn(row, format("table \"{}\" is damaged in the store; it is made anew", table.name));
-      if (workspace_.objects.size_of(table.digest) >= 0) {
-        TRY_STATUS(workspace_.objects.set_aside(table.digest));
-      }
+      TRY_STATUS(set_aside(table.digest));
     }
     return damaged;
+  }
+
+  Status set_aside(const std::string& digest) {
+    if (workspace_.objects.size_of(digest) < 0) return {};
+    return workspace_.objects.set_aside(digest);
   }
 
   Status execute(const StepRow& row, const StepKey& key, bool forced, const std::string& command) {

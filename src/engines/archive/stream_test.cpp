@@ -12,30 +12,32 @@ namespace kingpost::archive {
 namespace {
 
 // "id,name\n1,Ada\n" as `gzip -n` and `zstd` (a frame with one raw block) write it.
-const std::string kText = "id,name\n1,Ada\n";
+std::string plain_text() {
+  return "id,name\n1,Ada\n";
+}
 
 std::string gzip_of_text() {
   // One stored block: length, its complement, the bytes; then CRC-32 and size.
   std::string out("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x01\x0e\x00\xf1\xff", 15);
   std::uint32_t crc = 0xFFFFFFFFU;
-  for (const char c : kText) {
+  for (const char c : plain_text()) {
     crc ^= static_cast<unsigned char>(c);
     for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? 0xEDB88320U : 0U);
   }
   crc = ~crc;
-  out += kText;
+  out += plain_text();
   for (unsigned shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(crc >> shift));
   return out + std::string("\x0e\x00\x00\x00", 4);
 }
 
 std::string zstd_of_text() {
-  const auto size = static_cast<unsigned>(kText.size());
+  const auto size = static_cast<unsigned>(plain_text().size());
   std::string out("\x28\xb5\x2f\xfd\x20", 5);
   out.push_back(static_cast<char>(size));
   const unsigned header = size << 3U | 1U;
   for (unsigned shift = 0; shift < 24; shift += 8)
     out.push_back(static_cast<char>(header >> shift));
-  return out + kText;
+  return out + plain_text();
 }
 
 class Streams : public testing::Test {
@@ -59,11 +61,11 @@ class Streams : public testing::Test {
 };
 
 TEST_F(Streams, GiveTheirBytes) {
-  EXPECT_EQ(*read(kText), kText);
+  EXPECT_EQ(*read(plain_text()), plain_text());
   EXPECT_EQ(*read(""), "");
-  EXPECT_EQ(*read(gzip_of_text()), kText);
-  EXPECT_EQ(*read(gzip_of_text() + gzip_of_text()), kText + kText);
-  EXPECT_EQ(*read(zstd_of_text()), kText);
+  EXPECT_EQ(*read(gzip_of_text()), plain_text());
+  EXPECT_EQ(*read(gzip_of_text() + gzip_of_text()), plain_text() + plain_text());
+  EXPECT_EQ(*read(zstd_of_text()), plain_text());
 }
 
 TEST_F(Streams, EveryCutIsNoticed) {
@@ -92,14 +94,14 @@ TEST_F(Streams, RubbishBehindTheEndIsNoticed) {
 TEST_F(Streams, KnowCompressionByTheFirstBytes) {
   EXPECT_TRUE(*is_compressed(folder.write("a", gzip_of_text())));
   EXPECT_TRUE(*is_compressed(folder.write("b", zstd_of_text())));
-  EXPECT_FALSE(*is_compressed(folder.write("c.gz", kText)));
+  EXPECT_FALSE(*is_compressed(folder.write("c.gz", plain_text())));
   EXPECT_EQ(is_compressed(folder.path() + "/gone").error().id(), "file.not_found");
 }
 
 TEST_F(Streams, APrefixReadsNoMoreThanItNeeds) {
   const std::string path = folder.write("x", gzip_of_text());
   EXPECT_EQ(*read_prefix(path, 7), "id,name");
-  EXPECT_EQ(*read_prefix(path, 1'000), kText);
+  EXPECT_EQ(*read_prefix(path, 1'000), plain_text());
   // The damage lies behind the prefix.
   std::string bytes(3U << 20U, 'x');
   EXPECT_EQ(read_prefix(folder.write("y", bytes), 10)->size(), 10U);

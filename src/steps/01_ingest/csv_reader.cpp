@@ -55,31 +55,31 @@ class CsvReading {
   }
 
  private:
-  // Scans every file, and makes a plain copy of those the engine cannot read as they are.
   Status prepare() {
-    const std::string encoding = source_.node->text_at("encoding");
-    for (std::size_t i = 0; i < source_.files.size(); ++i) {
-      paths_.push_back(source_.files[i]);
-      CsvScan scan(source_.form);
-      if (encoding != "utf-8") {
-        TRY_STATUS(copy_plain(i, encoding));
-      }
-      TRY_STATUS(scan_file(paths_[i], scan));
-      if (scan.mixed_line_ends() || scan.lone_cr()) {
-        notes_.push_back(format("{}: lines end {}; all were read", source_.names[i],
-                                scan.mixed_line_ends() ? "in different ways" : "in a lone CR"));
-        TRY_STATUS(copy_plain(
-            i, encoding == "utf-8" || paths_[i] != source_.files[i] ? "utf-8" : encoding));
-        CsvScan again(source_.form);
-        TRY_STATUS(scan_file(paths_[i], again));
-        scan = again;
-      }
-      if (scan.open_quote()) {
-        notes_.push_back(format("{}: a quote is opened and never closed", source_.names[i]));
-      }
-      rows_in_ += scan.records();
-    }
+    for (std::size_t i = 0; i < source_.files.size(); ++i) TRY_STATUS(prepare_file(i));
     note_header();
+    return {};
+  }
+
+  // Scans a file, and makes a plain copy of one that the engine cannot read as it is.
+  Status prepare_file(std::size_t file) {
+    const std::string encoding = source_.node->text_at("encoding");
+    paths_.push_back(source_.files[file]);
+    if (encoding != "utf-8") TRY_STATUS(copy_plain(file, encoding));
+    CsvScan scan(source_.form);
+    TRY_STATUS(scan_file(paths_[file], scan));
+    if (scan.mixed_line_ends() || scan.lone_cr()) {
+      notes_.push_back(format("{}: lines end {}; all were read", source_.names[file],
+                              scan.mixed_line_ends() ? "in different ways" : "in a lone CR"));
+      // A copy is in UTF-8 already.
+      TRY_STATUS(copy_plain(file, "utf-8"));
+      scan = CsvScan(source_.form);
+      TRY_STATUS(scan_file(paths_[file], scan));
+    }
+    if (scan.open_quote()) {
+      notes_.push_back(format("{}: a quote is opened and never closed", source_.names[file]));
+    }
+    rows_in_ += scan.records();
     return {};
   }
 

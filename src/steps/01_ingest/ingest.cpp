@@ -140,6 +140,16 @@ Status ingest_one(RunContext& context, Source& source, Outcome& outcome, Json& t
   return {};
 }
 
+// A file whose stamp is as it was is not read again.
+Result<std::string> digest_of(store::Journal& journal, const std::string& file) {
+  TRY(const FileStamp stamp, stamp_of(file));
+  TRY(const auto known, journal.known_digest(file, stamp));
+  if (known) return *known;
+  TRY(std::string digest, sha256_of_file(file));
+  TRY_STATUS(journal.note_digest(file, stamp, digest));
+  return digest;
+}
+
 }  // namespace
 
 void check(CheckContext& context) {
@@ -196,14 +206,8 @@ Result<Json> key_parts(KeyContext& context) {
     TRY(const auto files, source_files(entry.value, context.settings));
     Json digests = Json::object();
     for (const std::string& file : files) {
-      TRY(const FileStamp stamp, stamp_of(file));
-      TRY(const auto known, context.journal.known_digest(file, stamp));
-      std::string digest = known.value_or("");
-      if (!known) {
-        TRY(digest, sha256_of_file(file));
-        TRY_STATUS(context.journal.note_digest(file, stamp, digest));
-      }
-      digests.set(relative_path(file, context.settings.folder), digest);
+      TRY(std::string digest, digest_of(context.journal, file));
+      digests.set(relative_path(file, context.settings.folder), std::move(digest));
     }
     sources.set(entry.key, std::move(digests));
     freshness = freshness || entry.value.has("freshness");

@@ -83,7 +83,7 @@ class Curation {
     if (type == "float64") {
       target = format("CASE WHEN isfinite({0}) THEN {0} END", target);
     }
-    const auto made = context_.sql.run(
+    auto made = context_.sql.run(
         format("CREATE OR REPLACE TEMP TABLE kingpost_rows AS SELECT *, _kp_target IS NOT NULL AS "
                "_kp_labelled FROM (SELECT *, {} AS _kp_target FROM ({}) AS {}) AS t",
                target, query, identifier(spine_.name)));

@@ -55,7 +55,7 @@ std::string by_time(const Node& split, const records::TableSchema& rows) {
   const std::string type = rows.find(split.text_at("column"))->type;
   const auto moment = [&](std::string_view key) {
     const std::string text = timestamp_text(*parse_timestamp(split.text_at(key)));
-    const std::string local = format("TIMESTAMP '{}'", text.substr(0, text.size() - 1));
+    std::string local = format("TIMESTAMP '{}'", text.substr(0, text.size() - 1));
     bool zoned = false;
     parse_timestamp(split.text_at(key), &zoned);
     if (type != "timestamp_utc") return local;
