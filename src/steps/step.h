@@ -29,6 +29,13 @@ struct Settings {
   Micros now = 0;
   bool now_given = false;
   sql::EngineConfig engine;
+
+  /// The clock as a key counts it: the wall clock by the hour, so that what depends on the age of
+  /// data is looked at again later, and not at each run.
+  Micros now_of_key() const {
+    constexpr Micros kHour = 3'600'000'000;
+    return now_given ? now : now / kHour * kHour;
+  }
 };
 
 /// Before any step runs. A check adds every fault it can find and changes `catalog` from the tables

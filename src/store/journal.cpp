@@ -82,6 +82,10 @@ Execution execution_of(const soci::row& row) {
   return out;
 }
 
+std::optional<Execution> first_of(const std::vector<Execution>& all) {
+  return all.empty() ? std::nullopt : std::optional<Execution>(all.front());
+}
+
 class SqliteJournal final : public Journal {
  public:
   Status connect(const std::string& folder) {
@@ -171,8 +175,7 @@ class SqliteJournal final : public Journal {
                                 "state='sealed' ORDER BY id DESC LIMIT 1",
                                 kExecutionColumns),
                          &step, &key));
-    if (all.empty()) return std::optional<Execution>();
-    return std::optional<Execution>(all.front());
+    return first_of(all);
   }
 
   Result<std::optional<Execution>> last_sealed(const std::string& file,
@@ -182,8 +185,7 @@ class SqliteJournal final : public Journal {
                                 "execution DESC LIMIT 1)",
                                 kExecutionColumns),
                          &file, &step));
-    if (all.empty()) return std::optional<Execution>();
-    return std::optional<Execution>(all.front());
+    return first_of(all);
   }
 
   Result<std::optional<Execution>> last_report(const std::string& file,
@@ -193,8 +195,7 @@ class SqliteJournal final : public Journal {
                                 "WHERE file=:a)) AND step=:b ORDER BY id DESC LIMIT 1",
                                 kExecutionColumns),
                          &file, &step));
-    if (all.empty()) return std::optional<Execution>();
-    return std::optional<Execution>(all.front());
+    return first_of(all);
   }
 
   Status note_use(const std::string& file, const Execution& execution) override {

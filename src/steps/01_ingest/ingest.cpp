@@ -217,13 +217,7 @@ Result<Json> key_parts(KeyContext& context) {
   if (context.section.has("sample")) {
     out.set("sampled", context.pipeline.at("curate").text_at("spine"));
   }
-  if (freshness) {
-    // The wall clock counts by the hour: data that was fresh is looked at again later.
-    constexpr Micros kHour = 3'600'000'000;
-    const Micros now =
-        context.settings.now_given ? context.settings.now : context.settings.now / kHour * kHour;
-    out.set("now", timestamp_text(now));
-  }
+  if (freshness) out.set("now", timestamp_text(context.settings.now_of_key()));
   return out;
 }
 

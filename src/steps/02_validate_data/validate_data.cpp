@@ -159,14 +159,10 @@ Result<Outcome> run(RunContext& context) {
 }
 
 Result<Json> key_parts(KeyContext& context) {
-  // The wall clock counts by the hour, as in ingest: an exact one would rerun the step each time.
-  constexpr Micros kHour = 3'600'000'000;
-  const Settings& settings = context.settings;
-  const Micros now = settings.now_given ? settings.now : settings.now / kHour * kHour;
   Json out = Json::object();
   for (const Entry& entry : context.section.entries) {
     for (const Check& each : read_checks(context.section, entry.key)) {
-      if (each.kind == "freshness") out.set("now", now);
+      if (each.kind == "freshness") out.set("now", context.settings.now_of_key());
       if (each.kind != "sql" || !each.node->has("file")) continue;
       TRY(const std::string text, query_text(context.settings, each));
       out.set(each.node->text_at("file"), sha256_of(text));
