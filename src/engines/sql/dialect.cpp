@@ -45,23 +45,30 @@ std::string path_literals(const std::vector<std::string>& paths) {
   return join(out, ", ");
 }
 
+namespace {
+
+std::string faults_of(const CsvReader& reader) {
+  if (!reader.types.empty()) return "ignore_errors=false";
+  if (reader.rejects.empty()) return "ignore_errors=true";
+  return format("store_rejects=true, rejects_limit=0, rejects_table={}, rejects_scan={}",
+                literal(reader.rejects + "_errors"), literal(reader.rejects + "_scans"));
+}
+
+}  // namespace
+
 std::string read_csv(const CsvReader& reader) {
   std::vector<std::string> columns;
-  for (const std::string& name : reader.columns) {
-    columns.push_back(format("{}: 'VARCHAR'", literal(name)));
+  for (std::size_t i = 0; i < reader.columns.size(); ++i) {
+    columns.push_back(format("{}: '{}'", literal(reader.columns[i]),
+                             i < reader.types.size() ? reader.types[i] : "VARCHAR"));
   }
-  const std::string rejects =
-      reader.rejects.empty()
-          ? std::string("ignore_errors=true")
-          : format("store_rejects=true, rejects_limit=0, rejects_table={}, rejects_scan={}",
-                   literal(reader.rejects + "_errors"), literal(reader.rejects + "_scans"));
   return format(
       "read_csv([{}], columns={{{}}}, auto_detect=false, header=true, delim={}, quote={}, "
       "escape={}, nullstr=[{}], allow_quoted_nulls=false, null_padding=false, strict_mode=true, "
       "{})",
       path_literals(reader.paths), join(columns, ", "), literal(std::string(1, reader.delimiter)),
       literal(std::string(1, reader.quote)), literal(std::string(1, reader.quote)),
-      literals(reader.nulls), rejects);
+      literals(reader.nulls), faults_of(reader));
 }
 
 std::string read_lines(const std::vector<std::string>& paths) {

@@ -19,7 +19,9 @@ std::string path_literal(std::string_view path);
 std::string path_literals(const std::vector<std::string>& paths);
 /// FROM item for CSV files that all have these columns, every field as text. Records that are not
 /// well formed are left out; with `rejects` they are listed in the temporary tables
-/// `<rejects>_errors` and `<rejects>_scans`.
+/// `<rejects>_errors` and `<rejects>_scans`. With `types`, the engine's word for each column,
+/// fields come as those, and the query fails where one does not convert or a record is not well
+/// formed.
 struct CsvReader {
   std::vector<std::string> paths{};
   std::vector<std::string> columns{};
@@ -27,6 +29,7 @@ struct CsvReader {
   char quote = '"';
   std::vector<std::string> nulls{};
   std::string rejects{};
+  std::vector<std::string> types{};
 };
 std::string read_csv(const CsvReader& reader);
 /// FROM item with the lines of text files as column `line`, blank ones as null.

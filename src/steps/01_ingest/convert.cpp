@@ -70,19 +70,38 @@ std::string misfit_counts(const std::string& text, const std::string& faulty,
       text, faulty, prefix, matches(text, " *[+-]?[0-9]+ *"), large_integer(text));
 }
 
-std::string inference(const std::string& text, const std::string& prefix) {
-  const std::string integer = matches(text, " *[+-]?(0|[1-9][0-9]*) *");
-  const std::string number = format(
-      "TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT "
-      "regexp_matches({0}, '^ *[+-]?0[0-9]') AND NOT {1}",
-      text, large_integer(text));
-  return format(
-      "count({0}) AS {1}_n, count_if({2} AND TRY_CAST({0} AS BIGINT) IS NOT NULL) AS {1}_i, "
-      "count_if({3}) AS {1}_f, count_if(lower({0}) IN ('true', 'false')) AS {1}_b, "
-      "count_if({4} IS NOT NULL) AS {1}_d, count_if({5} IS NOT NULL) AS {1}_t, "
-      "count_if({6}) AS {1}_z",
-      text, prefix, integer, number, conversion("date", text), conversion("timestamp_utc", text),
-      matches(text, format("{}{}{}", kDate, kClock, kZone)));
+void Kinds::narrow(std::string_view value) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  const std::string small = value.size() <= 5 ? lower(value) : std::string();
+  boolean = boolean && (small == "true" || small == "false");
+  integer = integer && value.find_first_not_of(" +-0123456789") == std::string_view::npos;
+  const std::size_t first = value.find_first_not_of(kSpace);
+  number = number && first != std::string_view::npos &&
+           std::string_view("+-.0123456789iInN_").find(value[first]) != std::string_view::npos;
+  time = time && value.size() >= 10 && value[4] == '-' && value[7] == '-';
+}
+
+std::string inference(const std::string& text, const std::string& prefix, const Kinds& kinds) {
+  std::vector<std::string> counts = {format("count({}) AS {}_n", text, prefix)};
+  const auto add = [&](std::string_view key, const std::string& condition) {
+    counts.push_back(format("count_if({}) AS {}_{}", condition, prefix, key));
+  };
+  if (kinds.boolean) add("b", format("lower({}) IN ('true', 'false')", text));
+  if (kinds.integer) {
+    add("i", format("{} AND TRY_CAST({} AS BIGINT) IS NOT NULL",
+                    matches(text, " *[+-]?(0|[1-9][0-9]*) *"), text));
+  }
+  if (kinds.number) {
+    add("f", format("TRY_CAST({0} AS DOUBLE) IS NOT NULL AND NOT "
+                    "regexp_matches({0}, '^ *[+-]?0[0-9]') AND NOT {1}",
+                    text, large_integer(text)));
+  }
+  if (kinds.time) {
+    add("d", conversion("date", text) + " IS NOT NULL");
+    add("t", conversion("timestamp_utc", text) + " IS NOT NULL");
+    add("z", matches(text, format("{}{}{}", kDate, kClock, kZone)));
+  }
+  return join(counts, ", ");
 }
 
 std::string_view inferred_type(const Evidence& evidence) {

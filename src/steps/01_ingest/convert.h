@@ -26,8 +26,21 @@ std::string_view widened(std::string_view type, const Misfit& misfit);
 std::string misfit_counts(const std::string& text, const std::string& faulty,
                           const std::string& prefix);
 
+/// Which kinds of values a column may still hold; the less, the cheaper its `inference`.
+struct Kinds {
+  bool boolean = true;
+  bool integer = true;
+  bool number = true;
+  bool time = true;
+
+  bool any() const { return boolean || integer || number || time; }
+  /// Takes away the kinds of which the value, by its first look, cannot be.
+  void narrow(std::string_view value);
+};
+
 /// SQL aggregates over the text column `text` that `inferred_type` reads: prefix_n, prefix_i, ...
-std::string inference(const std::string& text, const std::string& prefix);
+/// Those of other kinds are left out; their count is less than prefix_n.
+std::string inference(const std::string& text, const std::string& prefix, const Kinds& kinds = {});
 
 struct Evidence {
   std::int64_t values = 0;

@@ -106,6 +106,65 @@ TEST_F(Convert, TypesAreToldFromTheData) {
   EXPECT_EQ(told({"x"}), "string");
 }
 
+// What a first look rules out is never counted; what is counted does not depend on the rest.
+TEST_F(Convert, AFirstLookRulesOutNoKindThatAValueIs) {
+  const std::string_view texts[] = {"",
+                                    " ",
+                                    "true",
+                                    "FALSE",
+                                    "truer",
+                                    "1",
+                                    " 1 ",
+                                    "+1",
+                                    "-0",
+                                    "01",
+                                    "1.5",
+                                    ".5",
+                                    "5.",
+                                    "-.5e3",
+                                    "1e3",
+                                    "\t7",
+                                    "Infinity",
+                                    "-inf",
+                                    "nan",
+                                    " NaN",
+                                    "in",
+                                    "NA",
+                                    "0x1F",
+                                    "x",
+                                    "- ",
+                                    "2013-01-01",
+                                    "2013-02-30",
+                                    "2013",
+                                    "now",
+                                    "é",
+                                    "2013-01-01T10:00:00Z",
+                                    "2013-01-01 10:00",
+                                    " 2013-01-01"};
+  for (const std::string_view text : texts) {
+    Kinds kinds;
+    kinds.narrow(text);
+    const std::string value = format("CAST({} AS VARCHAR)", sql::literal(text));
+    const auto rows = h.session->query(
+        format("SELECT {}, {}", inference(value, "all"), inference(value, "left", kinds)));
+    ASSERT_TRUE(rows);
+    for (const char* key : {"n", "b", "i", "f", "d", "t", "z"}) {
+      EXPECT_EQ(rows->integer(0, format("left_{}", key)), rows->integer(0, format("all_{}", key)))
+          << key << " of \"" << text << "\"";
+    }
+  }
+}
+
+TEST_F(Convert, AFirstLookRulesOutMuch) {
+  Kinds kinds;
+  kinds.narrow("EWR");
+  EXPECT_FALSE(kinds.any());
+  kinds = {};
+  kinds.narrow("12");
+  EXPECT_TRUE(kinds.integer && kinds.number);
+  EXPECT_FALSE(kinds.boolean || kinds.time);
+}
+
 TEST(Widened, OnlyExactIntegersBecomeFractions) {
   EXPECT_EQ(widened("int64", {3, 0, 0}), "float64");
   EXPECT_EQ(widened("int64", {3, 1, 0}), "string");

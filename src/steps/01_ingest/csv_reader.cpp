@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CSV: one straight pass when every field converts; otherwise a second one that finds the rows that
-// do not, with their lines.
+// CSV: one straight pass when every field converts, the quickest where the engine's own reader can
+// be trusted with the numbers; otherwise one that finds the rows that do not, with their lines.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -11,13 +11,13 @@
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
 #include "steps/01_ingest/convert.h"
+#include "steps/01_ingest/csv_fields.h"
 #include "steps/01_ingest/reader.h"
 #include "steps/01_ingest/transcode.h"
 
 namespace kingpost::steps::ingest {
 namespace {
 
-constexpr std::string_view kMarker = "kingpost: a field does not convert";
 constexpr std::string_view kRejects = "kingpost_rejects";
 
 // A record that the engine could not read as fields.
@@ -43,8 +43,11 @@ class CsvReading {
     Snapshot snapshot;
     snapshot.rows_in = rows_in_;
     while (true) {
-      TRY(const bool straight, read_straight(snapshot));
-      if (straight) break;
+      TRY(Next next, read_quick(snapshot));
+      if (next == Next::kAsText) {
+        TRY(next, read_straight(snapshot));
+      }
+      if (next == Next::kDone) break;
       TRY(const bool settled, read_with_rejects(snapshot));
       if (settled) break;
       snapshot.warnings = notes_;
@@ -55,6 +58,9 @@ class CsvReading {
   }
 
  private:
+  // What is left to do after a pass; it has kept nothing unless all is done.
+  enum class Next { kDone, kAsText, kRejecting };
+
   Status prepare() {
     for (std::size_t i = 0; i < source_.files.size(); ++i) TRY_STATUS(prepare_file(i));
     note_header();
@@ -80,6 +86,9 @@ class CsvReading {
       notes_.push_back(format("{}: a quote is opened and never closed", source_.names[file]));
     }
     rows_in_ += scan.records();
+    for (std::size_t i = 0; i < source_.columns.size(); ++i) {
+      if (scan.has_marked(i)) marked_.insert(i);
+    }
     return {};
   }
 
@@ -122,12 +131,13 @@ class CsvReading {
     }
     const std::string path = context_.objects.temp_path(".csv");
     temporary_.push_back(path);
-    TRY_STATUS(write_durably(path, with_plain_line_ends(*text)));
+    TRY_STATUS(write_file(path, with_plain_line_ends(*text)));
     paths_[file] = path;
     return {};
   }
 
-  std::string reader(const std::vector<std::string>& paths) const {
+  std::string reader(const std::vector<std::string>& paths,
+                     std::vector<std::string> types = {}) const {
     std::vector<std::string> names;
     for (const PlannedColumn& column : source_.columns) names.push_back(column.name);
     return sql::read_csv({.paths = paths,
@@ -135,23 +145,33 @@ class CsvReading {
                           .delimiter = source_.form.delimiter,
                           .quote = source_.form.quote,
                           .nulls = source_.nulls,
-                          .rejects = std::string(kRejects)});
+                          .rejects = std::string(kRejects),
+                          .types = std::move(types)});
   }
 
   // Typed columns, each failing the query when a value does not convert.
   std::string strict_columns() const {
     std::vector<std::string> out;
-    for (const PlannedColumn& column : source_.columns) {
-      const std::string name = sql::identifier(column.name);
-      if (column.type == "string") {
-        out.push_back(name);
-        continue;
-      }
-      out.push_back(format("coalesce({0}, CASE WHEN {1} IS NOT NULL THEN error({2}) END) AS {1}",
-                           conversion(column.type, name), name,
-                           sql::literal(std::string(kMarker))));
-    }
+    for (const PlannedColumn& column : source_.columns) out.push_back(strict_column(column));
     return join(out, ", ");
+  }
+
+  // The quickest way. The key of a sample is text, so a sample goes another.
+  Result<Next> read_quick(Snapshot& snapshot) {
+    TypedFields fields = typed_fields(source_, marked_);
+    if (!fields.any || source_.sample < 1) return Next::kAsText;
+    auto table = write_table(context_, schema_of(source_),
+                             format("SELECT {} FROM {}", join(fields.columns, ", "),
+                                    reader(paths_, std::move(fields.types))));
+    if (!table) {
+      if (table.error().id() != "engine.query_failed") return std::move(table).error();
+      // What does not convert here would not as text.
+      const bool infinite = table.error().what().find(kInfinite) != std::string::npos;
+      return infinite ? Next::kAsText : Next::kRejecting;
+    }
+    if (table->rows != rows_in_) return Next::kAsText;
+    snapshot.table = std::move(*table);
+    return Next::kDone;
   }
 
   Status forget_rejects() {
@@ -159,9 +179,8 @@ class CsvReading {
     return context_.sql.run(format("DROP TABLE IF EXISTS {}_scans", kRejects));
   }
 
-  // False when some row has to be rejected: then nothing was kept. A sample is taken before any
-  // value is converted, in the order of the file.
-  Result<bool> read_straight(Snapshot& snapshot) {
+  // A sample is taken before any value is converted, in the order of the file.
+  Result<Next> read_straight(Snapshot& snapshot) {
     TRY_STATUS(forget_rejects());
     const bool sampled = source_.sample < 1;
     const std::string numbered = format(
@@ -172,15 +191,15 @@ class CsvReading {
         format("SELECT {} FROM {}", strict_columns(), sampled ? numbered : reader(paths_));
     auto table = write_table(context_, schema_of(source_), query);
     if (!table) {
-      if (table.error().what().find(kMarker) != std::string::npos) return false;
+      if (table.error().what().find(kUnconverted) != std::string::npos) return Next::kRejecting;
       return explained(std::move(table).error());
     }
     TRY(const auto broken, broken_records());
-    if (!broken.empty()) return false;
+    if (!broken.empty()) return Next::kRejecting;
     if (sampled) snapshot.sampled_out = rows_in_ - table->rows;
-    if (table->rows + snapshot.sampled_out != rows_in_) return false;
+    if (table->rows + snapshot.sampled_out != rows_in_) return Next::kRejecting;
     snapshot.table = std::move(*table);
-    return true;
+    return Next::kDone;
   }
 
   Error explained(Error error) const {
@@ -437,6 +456,8 @@ class CsvReading {
   std::vector<std::string> temporary_;
   std::vector<std::string> notes_;
   std::map<std::size_t, std::vector<Broken>> broken_;
+  // Columns with a character that no plain integer has.
+  std::set<std::size_t> marked_;
   std::int64_t rows_in_ = 0;
 };
 

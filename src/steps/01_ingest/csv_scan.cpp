@@ -6,6 +6,16 @@
 
 namespace kingpost::steps::ingest {
 
+CsvScan::CsvScan(CsvForm form) : form_(form) {
+  const auto give = [this](std::string_view characters, Trait trait) {
+    for (const char c : characters) traits_[static_cast<unsigned char>(c)] |= trait;
+  };
+  give(".eExXbB \t\v\f", kMarks);
+  give("\n\r", kEndsField);
+  give(std::string_view(&form_.delimiter, 1), kEndsField);
+  give(std::string_view(&form_.quote, 1), kQuotes);
+}
+
 void CsvScan::want_lines(std::vector<std::int64_t> ordinals, std::set<std::int64_t> skipped) {
   wanted_ = std::move(ordinals);
   skipped_ = std::move(skipped);
@@ -22,11 +32,28 @@ void CsvScan::begin_record() {
   if (found_.size() < wanted_.size() && wanted_[found_.size()] == ordinal_) found_.push_back(line_);
 }
 
+void CsvScan::end_field() {
+  if ((seen_ & kMarks) != 0 && started_ > 1) {
+    if (marked_.size() <= column_) marked_.resize(column_ + 1);
+    marked_[column_] = true;
+  }
+  seen_ = 0;
+  ++column_;
+}
+
 void CsvScan::end_line() {
   if (state_ == State::kRecordStart && form_.single_column) begin_record();
+  end_field();
+  column_ = 0;
   state_ = State::kRecordStart;
   ++line_;
   ++number_;
+}
+
+void CsvScan::take_quoted(char c) {
+  seen_ |= c == '\n' || c == '\r' ? static_cast<unsigned char>(kMarks) : traits(c);
+  if (c == '\n') ++line_;
+  if (c == form_.quote) state_ = State::kQuoteInQuoted;
 }
 
 void CsvScan::take(char c) {
@@ -38,11 +65,7 @@ void CsvScan::take(char c) {
     }
     cr_ = true;
   }
-  if (state_ == State::kQuoted) {
-    if (c == '\n') ++line_;
-    if (c == form_.quote) state_ = State::kQuoteInQuoted;
-    return;
-  }
+  if (state_ == State::kQuoted) return take_quoted(c);
   if (state_ == State::kQuoteInQuoted && c == form_.quote) {
     state_ = State::kQuoted;
     return;
@@ -57,8 +80,12 @@ void CsvScan::take(char c) {
   }
   if (state_ == State::kRecordStart) begin_record();
   if (c == form_.delimiter) {
+    end_field();
     state_ = State::kFieldStart;
-  } else if (c == form_.quote && (state_ == State::kRecordStart || state_ == State::kFieldStart)) {
+    return;
+  }
+  seen_ |= traits(c);
+  if (c == form_.quote && (state_ == State::kRecordStart || state_ == State::kFieldStart)) {
     state_ = State::kQuoted;
   } else {
     state_ = State::kPlain;
@@ -66,17 +93,32 @@ void CsvScan::take(char c) {
 }
 
 void CsvScan::add(std::string_view bytes) {
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const char c = bytes[i];
-    // Most bytes are inside a plain field and change nothing.
-    if (state_ == State::kPlain && c != '\n' && c != '\r' && c != form_.delimiter) continue;
-    take(c);
+  for (std::size_t i = 0; i < bytes.size();) {
+    // Most bytes are inside a plain field, and most others part two of them.
+    if (state_ == State::kFieldStart && (traits(bytes[i]) & (kEndsField | kQuotes)) == 0) {
+      state_ = State::kPlain;
+    }
+    if (state_ == State::kPlain) i = pass_plain(bytes, i);
+    if (i < bytes.size()) take(bytes[i++]);
   }
+}
+
+std::size_t CsvScan::pass_plain(std::string_view bytes, std::size_t from) {
+  unsigned char seen = seen_;
+  while (from < bytes.size()) {
+    const unsigned char each = traits(bytes[from]);
+    if ((each & kEndsField) != 0) break;
+    seen |= each;
+    ++from;
+  }
+  seen_ = seen;
+  return from;
 }
 
 void CsvScan::finish() {
   if (after_cr_) cr_ = true;
   after_cr_ = false;
+  end_field();
   while (found_.size() < wanted_.size()) found_.push_back(-1);
 }
 

@@ -3,6 +3,7 @@
 // holds, on which line each stands, and how its lines end. "Rows in" is counted here.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <string>
@@ -20,7 +21,7 @@ struct CsvForm {
 
 class CsvScan {
  public:
-  explicit CsvScan(CsvForm form) : form_(form) {}
+  explicit CsvScan(CsvForm form);
 
   /// Asks for the line of data records by their ordinal (0-based, ascending), not counting the
   /// records named in `skipped`. Those are numbered as the engine numbers what it could not read:
@@ -37,6 +38,9 @@ class CsvScan {
   bool lone_cr() const { return cr_; }
   /// A quoted field that never closes.
   bool open_quote() const { return state_ == State::kQuoted; }
+  /// Whether a data field of the column (0-based) holds a point, white space or one of e, x and b:
+  /// what an integer needs to be written as in 1.5, 1e3 or 0x1F.
+  bool has_marked(std::size_t column) const { return column < marked_.size() && marked_[column]; }
   /// One line per wanted ordinal; -1 for one that does not exist.
   const std::vector<std::int64_t>& wanted_lines() const { return found_; }
   /// The lines of the skipped records, in their order.
@@ -44,11 +48,22 @@ class CsvScan {
 
  private:
   enum class State { kRecordStart, kFieldStart, kPlain, kQuoted, kQuoteInQuoted };
+  enum Trait : unsigned char { kEndsField = 1, kQuotes = 2, kMarks = 4 };
+  unsigned char traits(char c) const { return traits_[static_cast<unsigned char>(c)]; }
+  /// Where the plain field that goes on at `from` ends, or the bytes.
+  std::size_t pass_plain(std::string_view bytes, std::size_t from);
   void take(char c);
+  void take_quoted(char c);
+  void end_field();
   void begin_record();
   void end_line();
 
   CsvForm form_;
+  std::array<unsigned char, 256> traits_{};
+  /// Of all characters of the field so far.
+  unsigned char seen_ = 0;
+  std::size_t column_ = 0;
+  std::vector<bool> marked_;
   State state_ = State::kRecordStart;
   bool after_cr_ = false;
   bool lf_ = false;

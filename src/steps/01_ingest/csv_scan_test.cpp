@@ -100,6 +100,19 @@ TEST(CsvScan, OtherDelimiterAndQuote) {
   EXPECT_EQ(scanned("a;b\n'1\n1';2\n\"3;4\n", form).records(), 2);
 }
 
+TEST(CsvScan, MarksColumnsThatHoldMoreThanDigits) {
+  const std::string_view text =
+      "e.,b x,c,d,e,f\n1,-2,1.5,0x1F,\"- \",7\r\n\n+3,NA,4,5,6,\"8\n\"\n1,2,3,4,5,6,1e3";
+  for (const std::size_t piece : {100U, 1U, 2U, 3U, 5U}) {
+    const CsvScan scan = scanned(text, {}, piece);
+    std::vector<std::size_t> marked;
+    for (std::size_t i = 0; i < 8; ++i) {
+      if (scan.has_marked(i)) marked.push_back(i);
+    }
+    EXPECT_THAT(marked, ElementsAre(2, 3, 4, 5, 6)) << "in pieces of " << piece;
+  }
+}
+
 TEST(CsvHeader, TakesQuotesOff) {
   EXPECT_THAT(csv_header("a,b c,\"d,e\",\"f\"\"g\"\n1,2,3,4\n", {}),
               ElementsAre("a", "b c", "d,e", "f\"g"));

@@ -147,6 +147,43 @@ TEST_F(Ingest, AToldTypeWidensADeclaredOneDoesNot) {
   EXPECT_EQ(report(declared, "t")["rejected"].integer(), 1);
 }
 
+// More than a row group of the engine has (122,880).
+TEST_F(Ingest, FieldsReadAsNumbersOrAsTextGiveTheSameBytes) {
+  std::string digits = "a,b,c\n";
+  std::string forms = digits;
+  for (int i = 0; i < 130'000; ++i) {
+    digits += format("{},{}.5,{}\n", i, i, -i);
+    forms +=
+        i % 70'000 == 3 ? format("{}.0,{}5e-1, {}\n", i, i, -i) : format("{},{}.5,{}\n", i, i, -i);
+  }
+  h.folder.write("digits.csv", digits);
+  h.folder.write("forms.csv", forms);
+  const Outcome outcome = fine(
+      "t: {path: digits.csv, types: {a: int32, b: float32, c: int64}}\n"
+      "u: {path: forms.csv, types: {a: int32, b: float32, c: int64}}\n");
+  EXPECT_EQ(outcome.output.find("t")->rows, 130'000);
+  EXPECT_EQ(outcome.output.find("t")->digest, outcome.output.find("u")->digest);
+}
+
+TEST_F(Ingest, NumbersAreNeverRoundedToFit) {
+  h.folder.write("t.csv",
+                 "a,b\n1,inf\n1.5,1\n0x1F,2\n\"- \",3\n128,4\n2,1e999\n,nan\n\"\",5\n+-7,6\n");
+  const Outcome outcome = fine("t: {path: t.csv, types: {a: int8, b: float64}}");
+  EXPECT_THAT(h.rows(*outcome.output.find("t"), "SELECT a, CAST(b AS VARCHAR) FROM {}"),
+              ElementsAre(ElementsAre("1", "inf"), ElementsAre("null", "nan")));
+  EXPECT_EQ(report(outcome, "t")["rejected"].integer(), 7);
+}
+
+TEST_F(Ingest, AnInfiniteNumberIsKeptAndATooLargeOneIsNot) {
+  h.folder.write("a.csv", "a,b\n1,inf\n2,-Infinity\n");
+  h.folder.write("b.csv", "a,b\n1,0.5\n2,1e999\n");
+  const Outcome outcome =
+      fine("a: {path: a.csv, types: {b: float64}}\nb: {path: b.csv, types: {b: float64}}\n");
+  EXPECT_EQ(outcome.output.find("a")->rows, 2);
+  EXPECT_EQ(outcome.output.find("b")->rows, 1);
+  EXPECT_EQ(report(outcome, "b")["rejected"].integer(), 1);
+}
+
 TEST_F(Ingest, ALargerSampleHoldsEveryRowOfASmallerOne) {
   write_rows("t.csv", 0, 20'000, false);
   std::vector<Outcome> outcomes;

@@ -98,7 +98,7 @@ class NdjsonReading {
     }
     const std::string path = context_.objects.temp_path(".ndjson");
     temporary_.push_back(path);
-    TRY_STATUS(write_durably(path, plain));
+    TRY_STATUS(write_file(path, plain));
     return path;
   }
 

@@ -12,8 +12,8 @@
 #include "engines/archive/stream.h"
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
-#include "steps/01_ingest/convert.h"
 #include "steps/01_ingest/header.h"
+#include "steps/01_ingest/infer.h"
 #include "steps/01_ingest/ndjson.h"
 #include "steps/01_ingest/transcode.h"
 
@@ -117,15 +117,16 @@ class Look {
       return fault("wrong_encoding", format("\"{}\" is not valid UTF-8", source_.names.front()),
                    "declare its encoding, e.g. encoding: latin-1");
     }
-    return with_sample(text, [&](const std::string& path) {
-      auto columns = ndjson_columns(session_, path);
-      if (!columns) return fault_of(std::move(columns).error());
-      source_.columns = std::move(*columns);
-      if (!source_.columns.empty()) return fine_names(column_names());
-      return fault("source_unreadable",
-                   format("\"{}\" holds no JSON object", source_.names.front()),
-                   "one object a line is wanted, e.g. {\"id\": 1}, and no list around them");
+    auto columns = told_once("ndjson\n" + text, [&]() -> Result<std::vector<PlannedColumn>> {
+      const Sample sample(sample_path());
+      TRY_STATUS(write_sample(sample, text));
+      return ndjson_columns(session_, sample.path);
     });
+    if (!columns) return fault_of(std::move(columns).error());
+    source_.columns = std::move(*columns);
+    if (!source_.columns.empty()) return fine_names(column_names());
+    return fault("source_unreadable", format("\"{}\" holds no JSON object", source_.names.front()),
+                 "one object a line is wanted, e.g. {\"id\": 1}, and no list around them");
   }
 
   // Types the user declared replace those told from the data.
@@ -268,18 +269,22 @@ class Look {
     return '\0';
   }
 
-  template <typename Work>
-  bool with_sample(const std::string& text, const Work& work) {
-    const std::string path = format("{}/look-{}.txt", settings_.engine.temp_folder, ::getpid());
-    if (auto made = make_folders(settings_.engine.temp_folder); !made) {
-      return fault_of(std::move(made).error());
-    }
-    if (auto written = write_durably(path, text); !written) {
-      return fault_of(std::move(written).error());
-    }
-    const bool fine = work(path);
-    (void)remove_file(path).has_value();
-    return fine;
+  // A file that goes when it has been looked at.
+  struct Sample {
+    explicit Sample(std::string where) : path(std::move(where)) {}
+    ~Sample() { (void)remove_file(path).has_value(); }
+    Sample(const Sample&) = delete;
+    Sample& operator=(const Sample&) = delete;
+    std::string path;
+  };
+
+  std::string sample_path() const {
+    return format("{}/look-{}.txt", settings_.engine.temp_folder, ::getpid());
+  }
+
+  Status write_sample(const Sample& sample, const std::string& text) {
+    TRY_STATUS(make_folders(settings_.engine.temp_folder));
+    return write_file(sample.path, text);
   }
 
   bool infer_csv(const std::string& head) {
@@ -289,52 +294,32 @@ class Look {
     const std::string text = scan.mixed_line_ends() || scan.lone_cr()
                                  ? with_plain_line_ends(whole_lines(head))
                                  : whole_lines(head);
-    return with_sample(text, [&](const std::string& path) {
-      // The engine's time grows with the square of the number of aggregates.
-      constexpr std::size_t kTogether = 40;
-      for (std::size_t from = 0; from < source_.columns.size(); from += kTogether) {
-        if (!infer_columns(path, from, std::min(from + kTogether, source_.columns.size()))) {
-          return false;
-        }
-      }
-      return true;
+    auto columns = told_once(form_of_csv() + text, [&]() -> Result<std::vector<PlannedColumn>> {
+      const Sample sample(sample_path());
+      TRY_STATUS(write_sample(sample, text));
+      return infer_csv_columns(session_, source_, sample.path);
     });
+    if (!columns) return fault_of(std::move(columns).error());
+    source_.columns = std::move(*columns);
+    return true;
   }
 
-  bool infer_columns(const std::string& path, std::size_t from, std::size_t to) {
-    std::vector<std::string> parts;
-    for (std::size_t i = from; i < to; ++i) {
-      parts.push_back(inference(sql::identifier(source_.columns[i].name), format("c{}", i)));
-    }
-    // Where the first record is malformed, the engine skips all others too unless it stores
-    // rejects.
-    for (const char* table : {"kingpost_look_errors", "kingpost_look_scans"}) {
-      if (auto gone = session_.run(format("DROP TABLE IF EXISTS {}", table)); !gone) {
-        return fault_of(std::move(gone).error());
-      }
-    }
-    const auto rows = session_.query(format("SELECT {} FROM {}", join(parts, ", "),
-                                            sql::read_csv({.paths = {path},
-                                                           .columns = column_names(),
-                                                           .delimiter = source_.form.delimiter,
-                                                           .quote = source_.form.quote,
-                                                           .nulls = source_.nulls,
-                                                           .rejects = "kingpost_look"})));
-    if (!rows && rows.error().code() == Code::kExhausted) return fault_of(Error(rows.error()));
-    if (!rows) {
-      return fault("source_unreadable",
-                   format("\"{}\" cannot be read as CSV: {}", source_.names.front(),
-                          shown(split(rows.error().what(), '\n')[0], 200)),
-                   "check delimiter, quote and encoding");
-    }
-    for (std::size_t i = from; i < to; ++i) {
-      const auto number = [&](std::string_view key) {
-        return rows->integer(0, format("c{}_{}", i, key));
-      };
-      source_.columns[i].type = inferred_type({number("n"), number("i"), number("f"), number("b"),
-                                               number("d"), number("t"), number("z")});
-    }
-    return true;
+  // All that the types of columns depend on, but for the text itself.
+  std::string form_of_csv() const {
+    const auto list = [](const std::vector<std::string>& texts) {
+      Json out = Json::array();
+      for (const std::string& text : texts) out.push(text);
+      return out;
+    };
+    std::vector<std::string> declared;
+    for (const Entry& entry : source_.node->map("types")) declared.push_back(entry.key);
+    return Json::object()
+               .set("form", std::string{source_.form.delimiter, source_.form.quote})
+               .set("nulls", list(source_.nulls))
+               .set("columns", list(column_names()))
+               .set("declared", list(declared))
+               .canonical() +
+           "\n";
   }
 
   std::vector<std::string> column_names() const {
