@@ -11,8 +11,8 @@
 namespace kingpost::steps::ingest {
 
 std::string strict_column(const PlannedColumn& column) {
+  if (column.type == "string") return sql::identifier(column.name);
   const std::string name = sql::identifier(column.name);
-  if (column.type == "string") return name;
   return format("coalesce({0}, CASE WHEN {1} IS NOT NULL THEN error({2}) END) AS {1}",
                 conversion(column.type, name), name, sql::literal(kUnconverted));
 }

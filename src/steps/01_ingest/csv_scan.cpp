@@ -94,24 +94,32 @@ void CsvScan::take(char c) {
 
 void CsvScan::add(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size();) {
-    // Most bytes are inside a plain field, and most others part two of them.
-    if (state_ == State::kFieldStart && (traits(bytes[i]) & (kEndsField | kQuotes)) == 0) {
-      state_ = State::kPlain;
-    }
-    if (state_ == State::kPlain) i = pass_plain(bytes, i);
+    if (state_ == State::kPlain || state_ == State::kFieldStart) i = pass_plain(bytes, i);
     if (i < bytes.size()) take(bytes[i++]);
   }
 }
 
+// Most bytes are in plain fields, or a delimiter between two of them.
 std::size_t CsvScan::pass_plain(std::string_view bytes, std::size_t from) {
+  constexpr unsigned char kInField = kEndsField;
+  constexpr unsigned char kAtStart = kEndsField | kQuotes;
   unsigned char seen = seen_;
-  while (from < bytes.size()) {
+  unsigned char stops = state_ == State::kFieldStart ? kAtStart : kInField;
+  for (; from < bytes.size(); ++from) {
     const unsigned char each = traits(bytes[from]);
-    if ((each & kEndsField) != 0) break;
-    seen |= each;
-    ++from;
+    if ((each & stops) == 0) {
+      seen |= each;
+      stops = kInField;
+      continue;
+    }
+    if (bytes[from] != form_.delimiter) break;
+    seen_ = seen;
+    end_field();
+    seen = 0;
+    stops = kAtStart;
   }
   seen_ = seen;
+  state_ = stops == kAtStart ? State::kFieldStart : State::kPlain;
   return from;
 }
 

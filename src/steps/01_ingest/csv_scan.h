@@ -50,7 +50,7 @@ class CsvScan {
   enum class State { kRecordStart, kFieldStart, kPlain, kQuoted, kQuoteInQuoted };
   enum Trait : unsigned char { kEndsField = 1, kQuotes = 2, kMarks = 4 };
   unsigned char traits(char c) const { return traits_[static_cast<unsigned char>(c)]; }
-  /// Where the plain field that goes on at `from` ends, or the bytes.
+  /// The first byte from `from` on that is neither in a plain field nor ends it before another.
   std::size_t pass_plain(std::string_view bytes, std::size_t from);
   void take(char c);
   void take_quoted(char c);

@@ -15,7 +15,7 @@
 namespace kingpost::steps::ingest {
 namespace {
 
-constexpr std::string_view kTable = "kingpost_look";
+constexpr std::string_view kRejects = "kingpost_look";
 
 bool is_declared(const Source& source, const std::string& column) {
   const auto& types = source.node->map("types");
@@ -32,17 +32,16 @@ class Inference {
   }
 
   Result<std::vector<PlannedColumn>> columns(const std::string& path) {
-    TRY_STATUS(load(path));
+    sample_ = reader(path);
     TRY_STATUS(rule_out());
     TRY_STATUS(count([](const Guess& guess) { return first_kinds(guess.possible); }));
     TRY_STATUS(count([](const Guess& guess) { return second_kinds(guess); }));
-    TRY_STATUS(session_.run(format("DROP TABLE {}", kTable)));
     std::map<std::string, std::string_view> types;
     for (const Guess& guess : guesses_) types[guess.column] = inferred_type(guess.evidence);
     std::vector<PlannedColumn> out = source_.columns;
     for (PlannedColumn& column : out) {
-      if (const auto told = types.find(column.name); told != types.end())
-        column.type = told->second;
+      const auto told = types.find(column.name);
+      if (told != types.end()) column.type = told->second;
     }
     return out;
   }
@@ -54,34 +53,35 @@ class Inference {
     Evidence evidence;
   };
 
+  std::string reader(const std::string& path) const {
+    std::vector<std::string> names;
+    for (const PlannedColumn& column : source_.columns) names.push_back(column.name);
+    return sql::read_csv({.paths = {path},
+                          .columns = std::move(names),
+                          .delimiter = source_.form.delimiter,
+                          .quote = source_.form.quote,
+                          .nulls = source_.nulls,
+                          .rejects = std::string(kRejects)});
+  }
+
   // Where the first record is malformed, the engine skips all others too unless it stores rejects.
-  Status load(const std::string& path) {
-    for (const char* ending : {"", "_errors", "_scans"}) {
-      TRY_STATUS(session_.run(format("DROP TABLE IF EXISTS {}{}", kTable, ending)));
+  Result<sql::Rows> query(const std::string& select, std::string_view limit = "") {
+    for (const char* ending : {"_errors", "_scans"}) {
+      TRY_STATUS(session_.run(format("DROP TABLE IF EXISTS {}{}", kRejects, ending)));
     }
-    std::vector<std::string> all;
-    for (const PlannedColumn& column : source_.columns) all.push_back(column.name);
-    std::vector<std::string> kept;
-    for (const Guess& guess : guesses_) kept.push_back(guess.column);
-    // A file whose columns are all declared is read all the same, to see whether it can be.
-    if (kept.empty()) kept.push_back(all.front());
-    auto loaded = session_.run(format("CREATE TEMP TABLE {} AS SELECT {} FROM {}", kTable,
-                                      sql::identifiers(kept),
-                                      sql::read_csv({.paths = {path},
-                                                     .columns = std::move(all),
-                                                     .delimiter = source_.form.delimiter,
-                                                     .quote = source_.form.quote,
-                                                     .nulls = source_.nulls,
-                                                     .rejects = std::string(kTable)})));
-    if (loaded || loaded.error().code() != Code::kInvalidInput) return loaded;
+    auto rows = session_.query(format("SELECT {} FROM {}{}", select, sample_, limit));
+    if (rows || rows.error().code() != Code::kInvalidInput) return rows;
     return fail(Code::kInvalidInput, "ingest.source_unreadable", "\"{}\" cannot be read as CSV: {}",
-                source_.names.front(), shown(split(loaded.error().what(), '\n')[0], 200))
+                source_.names.front(), shown(split(rows.error().what(), '\n')[0], 200))
         .hint("check delimiter, quote and encoding");
   }
 
+  // A file whose columns are all declared is read all the same, to see whether it can be.
   Status rule_out() {
-    if (guesses_.empty()) return {};
-    TRY(const auto rows, session_.query(format("SELECT * FROM {} LIMIT 100", kTable)));
+    std::vector<std::string> names;
+    for (const Guess& guess : guesses_) names.push_back(guess.column);
+    if (names.empty()) names.push_back(source_.columns.front().name);
+    TRY(const auto rows, query(sql::identifiers(names), " LIMIT 100"));
     for (std::size_t r = 0; r < rows.size(); ++r) {
       for (std::size_t c = 0; c < guesses_.size(); ++c) {
         const Json& cell = rows.rows[r][c];
@@ -121,7 +121,7 @@ class Inference {
         parts.push_back(
             inference(sql::identifier(counted[i]->column), format("c{}", i), kinds(*counted[i])));
       }
-      TRY(const auto rows, session_.query(format("SELECT {} FROM {}", join(parts, ", "), kTable)));
+      TRY(const auto rows, query(join(parts, ", ")));
       for (std::size_t i = from; i < to; ++i) note(rows, format("c{}", i), counted[i]->evidence);
     }
     return {};
@@ -144,6 +144,8 @@ class Inference {
 
   sql::Session& session_;
   const Source& source_;
+  // FROM item of the sample.
+  std::string sample_;
   std::vector<Guess> guesses_;
 };
 
