@@ -7,7 +7,7 @@
 
 namespace kingpost::steps::clean {
 
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 
 /// The section's field table.
 const Field& spec();

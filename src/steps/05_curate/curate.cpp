@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The recipe: spine, joins, target, split; then every row is accounted for.
+// The recipe: spine, joins, target, split; then every row is accounted for. The work is done on a
+// narrow table of row numbers; the columns that leave are put together only as they are written.
 #include "steps/05_curate/curate.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "engines/sql/expression.h"
 #include "engines/sql/types.h"
 #include "steps/05_curate/curate_checks.h"
 #include "steps/05_curate/joins.h"
@@ -33,9 +36,10 @@ class Curation {
   Result<Outcome> run() {
     for (const Join& join : joins_) TRY_STATUS(assert_unique(context_, join));
     add_taken();
-    TRY_STATUS(make_rows());
+    const Split split = split_of(section_, target_, rows_, spine_.schema.key);
+    TRY_STATUS(make_rows(columns_kept(split)));
     TRY_STATUS(count_joins());
-    TRY_STATUS(make_split());
+    TRY_STATUS(make_split(split));
     TRY_STATUS(look_at_labels());
     TRY_STATUS(count_sides());
     TRY_STATUS(assert_no_crossing());
@@ -64,8 +68,33 @@ class Curation {
     return type == "binary" ? "boolean" : "string";
   }
 
-  // NaN is no label.
-  Status make_rows() {
+  // The columns that the split and the checks look at.
+  std::set<std::string> columns_kept(const Split& split) const {
+    std::set<std::string> kept(split.columns.begin(), split.columns.end());
+    for (const Node& check : section_.list("checks")) {
+      if (check.has("column")) kept.insert(check.text_at("column"));
+      for (const std::string& name : check.texts("columns")) kept.insert(name);
+    }
+    return kept;
+  }
+
+  // One flag per join: whether its columns are looked at before the rows are written.
+  std::vector<bool> joins_read(std::set<std::string> read) const {
+    Faults none;
+    const auto target = sql::check_expression(context_.sql, section_.at("target").at("expr"), rows_,
+                                              "curate", none, sql::Depth::kNames);
+    if (target) read.insert(target->columns.begin(), target->columns.end());
+    std::vector<bool> out(joins_.size(), !target);
+    for (std::size_t i = joins_.size(); i-- > 0;) {
+      for (const std::string& name : joins_[i].names) out[i] = out[i] || read.count(name) > 0;
+      read.insert(joins_[i].left.begin(), joins_[i].left.end());
+    }
+    return out;
+  }
+
+  // One row per row of the spine: its number, those of the rows that match it, the target, and the
+  // columns of `kept`. NaN is no label.
+  Status make_rows(const std::set<std::string>& kept) {
     std::string predict = "CAST(NULL AS TIMESTAMP)";
     if (predict_at_) {
       predict =
@@ -74,9 +103,14 @@ class Curation {
     std::string query =
         format("SELECT file_row_number AS _kp_row, {} AS _kp_predict, {} FROM {}", predict,
                sql::identifiers(spine_.schema.names()), from_table(context_, spine_, true));
+    std::vector<std::string> items = {"_kp_row", "_kp_target",
+                                      "_kp_target IS NOT NULL AS _kp_labelled"};
+    const std::vector<bool> read = joins_read(kept);
     for (std::size_t i = 0; i < joins_.size(); ++i) {
-      query = join_query(context_, joins_[i], i, query);
+      query = join_query(context_, joins_[i], i, query, read[i]);
+      items.push_back(format("_kp_id_{0}, _kp_null_{0}", i));
     }
+    for (const std::string& name : kept) items.push_back(identifier(name));
     const std::string expression = section_.at("target").text_at("expr");
     const std::string type = target_type();
     std::string target = format("CAST(({}\n) AS {})", expression, sql::engine_type(type));
@@ -84,9 +118,9 @@ class Curation {
       target = format("CASE WHEN isfinite({0}) THEN {0} END", target);
     }
     auto made = context_.sql.run(
-        format("CREATE OR REPLACE TEMP TABLE kingpost_rows AS SELECT *, _kp_target IS NOT NULL AS "
-               "_kp_labelled FROM (SELECT *, {} AS _kp_target FROM ({}) AS {}) AS t",
-               target, query, identifier(spine_.name)));
+        format("CREATE OR REPLACE TEMP TABLE kingpost_rows AS SELECT {} FROM (SELECT *, {} AS "
+               "_kp_target FROM ({}) AS {}) AS t",
+               join(items, ", "), target, query, identifier(spine_.name)));
     if (made || made.error().id() != "engine.query_failed") return made;
     return fail(Code::kDataRejected, "curate.target_failed", "the target cannot be computed: {}",
                 shown(split(made.error().what(), '\n')[0], 300))
@@ -97,10 +131,7 @@ class Curation {
   Status count_joins() {
     std::vector<std::string> counts = {"count(*) AS n"};
     for (std::size_t i = 0; i < joins_.size(); ++i) {
-      std::vector<std::string> null = {"false"};
-      for (const std::string& name : joins_[i].left) null.push_back(identifier(name) + " IS NULL");
-      counts.push_back(format("count_if(_kp_matched_{0}) AS m{0}, count_if({1}) AS k{0}", i,
-                              join(null, " OR ")));
+      counts.push_back(format("count(_kp_id_{0}) AS m{0}, count_if(_kp_null_{0}) AS k{0}", i));
     }
     TRY(const auto rows,
         context_.sql.query(format("SELECT {} FROM kingpost_rows", join(counts, ", "))));
@@ -122,8 +153,7 @@ class Curation {
     return {};
   }
 
-  Status make_split() {
-    const Split split = split_of(section_, target_, rows_, spine_.schema.key);
+  Status make_split(const Split& split) {
     split_kind_ = split.kind;
     return context_.sql.run("CREATE OR REPLACE TEMP TABLE kingpost_split AS " + split.query);
   }
@@ -131,7 +161,9 @@ class Curation {
   Status look_at_labels() {
     TRY(const auto rows,
         context_.sql.query("SELECT count(*) AS n, count_if(_kp_labelled) AS labelled, "
-                           "count(DISTINCT _kp_target) AS kinds FROM kingpost_rows"));
+                           "coalesce(min(_kp_target) <> max(_kp_target), false) AS several FROM "
+                           "kingpost_rows"));
+    const bool several = rows.at(0, "several").boolean();
     labelled_ = rows.integer(0, "labelled");
     unlabelled_ = rows.integer(0, "n") - labelled_;
     const std::string type = section_.at("target").text_at("type");
@@ -145,7 +177,7 @@ class Curation {
                            grouped(spine_.rows)),
                     "check the target's expr");
     }
-    if (rows.integer(0, "kinds") < 2 && type != "number") {
+    if (!several && type != "number") {
       TRY(const auto one, context_.sql.query("SELECT CAST(min(_kp_target) AS VARCHAR) AS v FROM "
                                              "kingpost_rows"));
       return refuse(
@@ -153,7 +185,7 @@ class Curation {
           format("every labelled row has the same \"{}\": {}", target_, shown(one.text(0, "v"))),
           "a model needs two classes to learn");
     }
-    if (rows.integer(0, "kinds") < 2) {
+    if (!several) {
       outcome_.warnings.push_back(format("the target \"{}\" has one value only", target_));
     }
     return {};
@@ -169,9 +201,10 @@ class Curation {
     const bool binary = target_type() == "boolean";
     TRY(const auto rows,
         context_.sql.query(format(
-            "SELECT coalesce(_split, 'set_apart') AS side, count(*) AS n, {} AS positives FROM "
-            "kingpost_split JOIN kingpost_rows USING (_kp_row) GROUP BY 1 ORDER BY 1",
-            binary ? "count_if(_kp_target)" : "0")));
+            "SELECT coalesce(_split, 'set_apart') AS side, count(*) AS n, {} GROUP BY 1 ORDER BY 1",
+            binary ? "count_if(_kp_target) AS positives FROM kingpost_split JOIN kingpost_rows "
+                     "USING (_kp_row)"
+                   : "0 AS positives FROM kingpost_split")));
     Json sides = Json::object();
     std::int64_t sum = 0;
     for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -209,21 +242,41 @@ class Curation {
     return {};
   }
 
+  std::string numbered(const records::Table& table) const {
+    return sql::parquet(context_.objects.path_of(table.digest), true);
+  }
+
+  // Equal keys have equal hashes. Where no hash comes twice, no row needs to know its side.
+  Result<bool> keys_stand_alone() {
+    TRY(const auto rows, context_.sql.query(format(
+                             "SELECT count(*) AS n FROM (SELECT 1 FROM {} GROUP BY hash({}) "
+                             "HAVING count(*) > 1)",
+                             from_table(context_, spine_), sql::identifiers(spine_.schema.key))));
+    return rows.integer(0, "n") == 0;
+  }
+
   // Rows with the same key are the same thing seen twice: on two sides, the test would know the
   // train.
   Status assert_no_crossing() {
     const auto& key = spine_.schema.key;
     if (key.empty()) return {};
+    TRY(const bool alone, keys_stand_alone());
+    if (alone) {
+      outcome_.report.set("keys_crossing", 0);
+      return {};
+    }
     std::vector<std::string> texts;
+    std::vector<std::string> columns;
     for (const std::string& name : key) {
-      texts.push_back(format("coalesce(CAST({} AS VARCHAR), 'null')", identifier(name)));
+      columns.push_back("s." + identifier(name));
+      texts.push_back(format("coalesce(CAST({} AS VARCHAR), 'null')", columns.back()));
     }
     TRY(const auto rows,
         context_.sql.query(format(
-            "SELECT concat_ws(', ', {}) AS example, count(*) OVER () AS n FROM kingpost_split JOIN "
-            "kingpost_rows USING (_kp_row) WHERE _split IS NOT NULL GROUP BY {} HAVING "
-            "min(_split) <> max(_split) ORDER BY 1 LIMIT 3",
-            join(texts, ", "), sql::identifiers(key))));
+            "SELECT concat_ws(', ', {}) AS example, count(*) OVER () AS n FROM kingpost_split AS k "
+            "JOIN {} AS s ON k._kp_row = s.file_row_number WHERE k._split IS NOT NULL GROUP BY {} "
+            "HAVING min(k._split) <> max(k._split) ORDER BY 1 LIMIT 3",
+            join(texts, ", "), numbered(spine_), join(columns, ", "))));
     outcome_.report.set("keys_crossing", rows.size() == 0 ? 0 : rows.integer(0, "n"));
     if (rows.size() == 0) return {};
     const Node& split = section_.has("split") ? section_.at("split") : section_.at("target");
@@ -238,49 +291,70 @@ class Curation {
         "remove the duplicates in clean, or split by group with `by` the key");
   }
 
+  bool leaves(const records::Column& column) const {
+    const bool late = predict_at_ && !known_in_time(column.known_at, predict_at_);
+    return !late && column.name != target_;
+  }
+
   // Columns that leave: known in time, in their order; then target and split.
   records::TableSchema leaving(const std::string& name) const {
     records::TableSchema schema{name, {}, spine_.schema.key, false};
     for (const records::Column& column : rows_.columns) {
-      const bool late = predict_at_ && !known_in_time(column.known_at, predict_at_);
-      if (!late && column.name != target_) schema.columns.push_back(column);
+      if (leaves(column)) schema.columns.push_back(column);
     }
     return schema;
   }
 
+  // The leaving columns, then `more`, of the rows that `which` selects, in the order of the spine.
+  std::string rows_query(const std::vector<std::string>& more, const std::string& which) const {
+    std::vector<std::string> items;
+    const auto add = [&](std::string_view from, const std::string& name, const std::string& as) {
+      if (leaves(*rows_.find(as))) {
+        items.push_back(format("{}.{} AS {}", from, identifier(name), identifier(as)));
+      }
+    };
+    for (const std::string& name : spine_.schema.names()) add("s", name, name);
+    std::string from =
+        format("{} AS s JOIN ({}) AS k ON s.file_row_number = k._kp_row", numbered(spine_), which);
+    for (std::size_t i = 0; i < joins_.size(); ++i) {
+      const std::string right = format("r{}", i);
+      from += format(" LEFT JOIN {0} AS {1} ON k._kp_id_{2} = {1}.file_row_number",
+                     numbered(*context_.input.find(joins_[i].table)), right, i);
+      for (std::size_t c = 0; c < joins_[i].take.size(); ++c) {
+        add(right, joins_[i].take[c], joins_[i].names[c]);
+      }
+    }
+    items.insert(items.end(), more.begin(), more.end());
+    return format("SELECT {} FROM {} ORDER BY s.file_row_number", join(items, ", "), from);
+  }
+
   Status write() {
     records::TableSchema training = leaving(std::string(kTraining));
-    const std::string columns = sql::identifiers(training.names());
-    const std::string target = format("_kp_target AS {}", identifier(target_));
     const std::string origin = section_.at("target").text_at("expr");
-    const std::string from = "FROM kingpost_rows LEFT JOIN kingpost_split USING (_kp_row)";
     training.columns.push_back({target_, target_type(), {}, origin});
     const std::string made_here = "curate.split";  // not an error id
     training.columns.push_back({std::string(kSplitColumn), "string", {}, made_here});
-    std::string split = "_split";
+    std::vector<std::string> more = {format("k._kp_target AS {}", identifier(target_)), "k._split"};
     if (split_kind_ == "kfold") {
       training.columns.push_back({std::string(kFoldColumn), "int32", {}, made_here});
-      split += ", _fold";
+      more.push_back("k._fold");
     }
+    const std::string sided =
+        "SELECT * FROM kingpost_rows JOIN kingpost_split USING (_kp_row) WHERE _split IS ";
     TRY(records::Table table,
-        write_table(context_, training,
-                    format("SELECT {}, {}, {} {} WHERE _split IS NOT NULL ORDER BY _kp_row",
-                           columns, target, split, from)));
+        write_table(context_, training, rows_query(more, sided + "NOT NULL")));
     const std::int64_t out = table.rows + unlabelled_ + set_apart_;
     TRY_STATUS(account_rows(kUnaccounted, spine_.name, spine_.rows, out));
     outcome_.output.put(std::move(table));
     if (unlabelled_ > 0) {
       TRY(records::Table rows,
           write_table(context_, leaving("training.unlabelled"),
-                      format("SELECT {} FROM kingpost_rows WHERE NOT _kp_labelled ORDER BY _kp_row",
-                             columns)));
+                      rows_query({}, "SELECT * FROM kingpost_rows WHERE NOT _kp_labelled")));
       outcome_.beside.put(std::move(rows));
     }
     if (set_apart_ > 0) {
       TRY(records::Table rows,
-          write_table(context_, leaving("training.set_apart"),
-                      format("SELECT {} {} WHERE _kp_labelled AND _split IS NULL ORDER BY _kp_row",
-                             columns, from)));
+          write_table(context_, leaving("training.set_apart"), rows_query({}, sided + "NULL")));
       outcome_.beside.put(std::move(rows));
     }
     return {};

@@ -7,7 +7,7 @@
 
 namespace kingpost::steps::curate {
 
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 /// The name of the table that leaves this step.
 inline constexpr std::string_view kTraining = "training";
 /// In the catalog only: the spine's columns that are not known when the prediction is made.

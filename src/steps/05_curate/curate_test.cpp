@@ -88,6 +88,34 @@ TEST_F(Curate, SameDigestOnAnyNumberOfThreads) {
   EXPECT_EQ(one.beside.tables[0].digest, two.beside.tables[0].digest);
 }
 
+TEST_F(Curate, WhatIsTakenCanBeMatchedOnLearntSplitAndChecked) {
+  spine(210);
+  harness.add_table("lookup", "SELECT i AS g, 'n' || (i % 3) AS name FROM range(7) r(i)");
+  harness.add_table("names", "SELECT * FROM (VALUES ('n0', 10.0), ('n1', 20.0)) v(name, worth)");
+  section(
+      "{spine: events, joins: [{table: lookup, match: {g: g}, take: [name]}, {table: names, match: "
+      "{name: name}, take: [worth], prefix: its_}], target: {name: goal, type: number, expr: \"id "
+      "+ "
+      "ITS_WORTH\"}, split: {type: group, by: [name], validation: 0, test: 0.5}, checks: [{check: "
+      "not_null, column: its_worth, mostly: 0.7}]}");
+  const auto outcome = run();
+  const auto& joins = outcome.report["joins"].items();
+  EXPECT_EQ(joins.at(0)["matched"].integer(), 210);
+  EXPECT_EQ(joins.at(1)["matched"].integer(), 150);
+  EXPECT_EQ(joins.at(1)["null_keys"].integer(), 0);
+  EXPECT_EQ(outcome.report["checks"].items().at(0)["text"].text(),
+            "not_null(its_worth): 60 of 210 rows are null");
+  EXPECT_EQ(outcome.beside.find("training.unlabelled")->rows, 60);
+  EXPECT_THAT(training(outcome,
+                       "SELECT count_if(goal = id + its_worth), count_if(name = 'n' || (g % 3)) "
+                       "FROM {}"),
+              ElementsAre(Row{"150", "150"}));
+  EXPECT_THAT(training(outcome, "SELECT count(DISTINCT name), count(DISTINCT _split) FROM {}"),
+              ElementsAre(Row{"2", "2"}));
+  EXPECT_THAT(training(outcome, "SELECT count(*) FROM (SELECT DISTINCT name, _split FROM {})"),
+              ElementsAre(Row{"2"}));
+}
+
 TEST_F(Curate, LookupMustBeUnique) {
   spine(20);
   harness.add_table("lookup", "SELECT * FROM (VALUES (1, 'a'), (1, 'b'), (2, 'c')) v(g, name)");
@@ -185,6 +213,40 @@ TEST_F(AsOf, KnowledgeThatComesOutOfOrder) {
   std::vector<std::string> seen;
   for (const Row& row : training(run(), "SELECT value FROM {} ORDER BY id")) seen.push_back(row[0]);
   EXPECT_THAT(seen, ElementsAre("null", "null", "new", "new", "new", "new"));
+}
+
+TEST_F(AsOf, TheTargetMayLookAtWhatIsTaken) {
+  readings(45 * kMinute);
+  section(
+      "{spine: events, predict_at: {column: at}, joins: [{table: readings, match: {sensor: "
+      "sensor}, asof: time, ttl: 100m, take: [value]}], target: {name: goal, type: number, expr: "
+      "value * 2}, split: {type: random, validation: 0, test: 0}}");
+  const auto outcome = run();
+  EXPECT_EQ(outcome.report["joins"].items().at(0)["matched"].integer(), 6);
+  EXPECT_THAT(training(outcome, "SELECT id, goal, value FROM {} ORDER BY id"),
+              ElementsAre(Row{"2", "0.0", "0"}, Row{"3", "0.0", "0"}, Row{"4", "2.0", "1"},
+                          Row{"5", "2.0", "1"}, Row{"6", "4.0", "2"}, Row{"7", "4.0", "2"}));
+  EXPECT_EQ(outcome.beside.find("training.unlabelled")->rows, 4);
+}
+
+TEST_F(AsOf, SameDigestOnAnyNumberOfThreads) {
+  harness.add_table("events",
+                    "SELECT i AS id, i % 9 AS sensor, TIMESTAMP '2013-01-01' + to_seconds(CAST(i * "
+                    "7919 % 100000 AS INTEGER)) AS at, i AS y FROM range(50000) r(i)",
+                    {"id"});
+  auto& table = harness.add_table("readings",
+                                  "SELECT i % 8 AS sensor, TIMESTAMP '2013-01-01' + to_minutes(i) "
+                                  "AS time, 'v' || i AS value FROM range(1500) r(i)");
+  table.schema.find("value")->known_at = {{"time", kMinute}};
+  section(
+      "{spine: events, predict_at: {column: at}, joins: [{table: readings, match: {sensor: "
+      "sensor}, asof: time, ttl: 30m, take: [value]}], target: {name: goal, type: number, expr: "
+      "y}}");
+  const auto two = run();
+  for (const char* threads : {"1", "4"}) {
+    ASSERT_TRUE(harness.session->run(std::string("SET threads=") + threads));
+    EXPECT_EQ(run().output.tables[0].digest, two.output.tables[0].digest);
+  }
 }
 
 TEST_F(AsOf, TiesAreRefused) {
@@ -291,6 +353,12 @@ TEST_F(Curate, KeysMayNotCrossSides) {
           ", split: {type: time, column: at, validation_from: 2013-01-05, "
           "test_from: 2013-01-06}}");
   EXPECT_EQ(refusal(), "curate.key_crosses_sides");
+}
+
+TEST_F(Curate, RepeatedKeysMayStandOnOneSide) {
+  spine(700, {"g"});
+  section(std::string(kNumber) + ", split: {type: group, by: [g], validation: 0.3, test: 0.3}}");
+  EXPECT_EQ(run().report["keys_crossing"].integer(), 0);
 }
 
 TEST_F(Curate, ChecksOfTheCuratedRows) {

@@ -2,6 +2,8 @@
 // The SQL of the joins.
 #include "steps/05_curate/joins.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 
@@ -23,12 +25,17 @@ std::string equal_keys(const Join& join, std::string_view left, std::string_view
   return join.left.empty() ? std::string("true") : kingpost::join(parts, " AND ");
 }
 
-// When the values of a right row are known: all columns taken, and the row's own time.
-std::string available_at(const Join& join, const records::TableSchema& schema) {
+// When the values of the columns taken are known.
+records::Knowledge knowledge_of(const Join& join, const records::TableSchema& schema) {
   records::Knowledge knowledge;
   for (const std::string& name : join.take) {
     knowledge = records::merge(knowledge, schema.find(name)->known_at);
   }
+  return knowledge;
+}
+
+// When a right row is known: all columns taken, and the row's own time.
+std::string available_at(const Join& join, const records::Knowledge& knowledge) {
   std::vector<std::string> moments;
   if (knowledge.empty()) moments.push_back(identifier(join.asof));
   for (const records::KnownAt& each : knowledge) {
@@ -38,16 +45,26 @@ std::string available_at(const Join& join, const records::TableSchema& schema) {
 }
 
 // Every right row replaced by the newest event that was known when it became available: then the
-// last one available is the newest known, whatever order the rows became known in.
+// last one available is the newest known, whatever order the rows became known in. Where all wait
+// equally long from their own time on, they are in that order already.
 std::string newest_known(const RunContext& context, const Join& join, const records::Table& right) {
+  const records::Knowledge knowledge = knowledge_of(join, right.schema);
   const std::string keys = sql::identifiers(join.right);
   const std::string partition = join.right.empty() ? "" : "PARTITION BY " + keys + " ";
   std::vector<std::string> not_null = {"_kp_av IS NOT NULL", "_kp_time IS NOT NULL"};
   for (const std::string& key : join.right) not_null.push_back(identifier(key) + " IS NOT NULL");
   const std::string rows =
       format("SELECT file_row_number AS _kp_id, {}{}{} AS _kp_time, {} AS _kp_av FROM {}", keys,
-             keys.empty() ? "" : ", ", identifier(join.asof), available_at(join, right.schema),
+             keys.empty() ? "" : ", ", identifier(join.asof), available_at(join, knowledge),
              from_table(context, right, true));
+  const bool in_order = std::all_of(knowledge.begin(), knowledge.end(),
+                                    [&](const auto& each) { return each.column == join.asof; });
+  if (in_order) {
+    return format(
+        "SELECT {}{}_kp_av, struct_pack(t := _kp_time, id := _kp_id) AS _kp_best FROM ({}) AS q "
+        "WHERE {}",
+        keys, keys.empty() ? "" : ", ", rows, kingpost::join(not_null, " AND "));
+  }
   const std::string best = format(
       "SELECT {0}{1}_kp_av, max(struct_pack(t := _kp_time, id := _kp_id)) AS _kp_best FROM ({2}) "
       "AS "
@@ -59,42 +76,49 @@ std::string newest_known(const RunContext& context, const Join& join, const reco
       keys, keys.empty() ? "" : ", ", partition, best);
 }
 
-std::string taken(const Join& join, const std::string& condition) {
-  std::vector<std::string> out;
+std::string taken(const Join& join) {
+  std::string out;
   for (std::size_t i = 0; i < join.take.size(); ++i) {
-    const std::string value = "r." + identifier(join.take[i]);
-    out.push_back(condition.empty() ? format("{} AS {}", value, identifier(join.names[i]))
-                                    : format("CASE WHEN {} THEN {} END AS {}", condition, value,
-                                             identifier(join.names[i])));
+    out += format(", r.{} AS {}", identifier(join.take[i]), identifier(join.names[i]));
   }
-  return kingpost::join(out, ", ");
+  return out;
+}
+
+std::string has_null_key(const Join& join) {
+  std::vector<std::string> null = {"false"};
+  for (const std::string& name : join.left)
+    null.push_back(format("l.{} IS NULL", identifier(name)));
+  return kingpost::join(null, " OR ");
 }
 
 std::string plain_join(const RunContext& context, const Join& join, std::size_t index,
-                       const std::string& left_query, const records::Table& right) {
-  const std::string rows =
-      format("SELECT *, true AS _kp_there FROM {}", from_table(context, right));
+                       const std::string& left_query, bool with_taken) {
+  const records::Table& right = *context.input.find(join.table);
   return format(
-      "SELECT l.*, {}, coalesce(r._kp_there, false) AS _kp_matched_{} FROM ({}) AS l LEFT "
-      "JOIN ({}) AS r ON {}",
-      taken(join, ""), index, left_query, rows, equal_keys(join, "l", "r"));
+      "SELECT l.*, r.file_row_number AS _kp_id_{0}, {1} AS _kp_null_{0}{2} FROM ({3}) AS l LEFT "
+      "JOIN {4} AS r ON {5}",
+      index, has_null_key(join), with_taken ? taken(join) : "", left_query,
+      sql::parquet(context.objects.path_of(right.digest), true), equal_keys(join, "l", "r"));
 }
 
 std::string asof_join(const RunContext& context, const Join& join, std::size_t index,
-                      const std::string& left_query, const records::Table& right) {
+                      const std::string& left_query, bool with_taken) {
+  const records::Table& right = *context.input.find(join.table);
   const std::string found = format(
-      "SELECT l.*, p._kp_best AS _kp_best FROM ({}) AS l ASOF LEFT JOIN ({}) AS p ON {} AND "
-      "l._kp_predict >= p._kp_av",
-      left_query, newest_known(context, join, right), equal_keys(join, "l", "p"));
-  std::string fresh = "f._kp_best IS NOT NULL";
+      "SELECT l.*, {} AS _kp_null_{}, p._kp_best AS _kp_best FROM ({}) AS l ASOF LEFT JOIN ({}) "
+      "AS p ON {} AND l._kp_predict >= p._kp_av",
+      has_null_key(join), index, left_query, newest_known(context, join, right),
+      equal_keys(join, "l", "p"));
+  std::string id = "_kp_best.id";
   if (join.ttl) {
-    fresh = format("coalesce(f._kp_best.t >= f._kp_predict - {}, false)", micros(*join.ttl));
+    id = format("CASE WHEN _kp_best.t >= _kp_predict - {} THEN {} END", micros(*join.ttl), id);
   }
-  return format(
-      "SELECT f.* EXCLUDE (_kp_best), {}, {} AS _kp_matched_{} FROM ({}) AS f LEFT JOIN {} "
-      "AS r ON f._kp_best.id = r.file_row_number",
-      taken(join, fresh), fresh, index, found,
-      sql::parquet(context.objects.path_of(right.digest), true));
+  const std::string numbered =
+      format("SELECT * EXCLUDE (_kp_best), {} AS _kp_id_{} FROM ({}) AS f", id, index, found);
+  if (!with_taken) return numbered;
+  return format("SELECT l.*{} FROM ({}) AS l LEFT JOIN {} AS r ON l._kp_id_{} = r.file_row_number",
+                taken(join), numbered, sql::parquet(context.objects.path_of(right.digest), true),
+                index);
 }
 
 }  // namespace
@@ -152,10 +176,9 @@ Status assert_unique(RunContext& context, const Join& join) {
 }
 
 std::string join_query(const RunContext& context, const Join& join, std::size_t index,
-                       const std::string& left_query) {
-  const records::Table& right = *context.input.find(join.table);
-  return join.asof.empty() ? plain_join(context, join, index, left_query, right)
-                           : asof_join(context, join, index, left_query, right);
+                       const std::string& left_query, bool with_taken) {
+  return join.asof.empty() ? plain_join(context, join, index, left_query, with_taken)
+                           : asof_join(context, join, index, left_query, with_taken);
 }
 
 }  // namespace kingpost::steps::curate

@@ -24,20 +24,14 @@ struct Join {
 };
 std::vector<Join> joins_of(const Node& section);
 
-/// One join's outcome for the report.
-struct JoinCount {
-  std::int64_t rows = 0;
-  std::int64_t matched = 0;
-  /// Left rows in which a match column is null.
-  std::int64_t null_keys = 0;
-};
-
 /// Fails with `curate.join_not_unique` or `curate.asof_tie` and examples.
 Status assert_unique(RunContext& context, const Join& join);
 
-/// SELECT of all rows of `left_query` (columns `_kp_row`, `_kp_predict`, ...) with the taken
-/// columns and a boolean `_kp_matched_<index>`. Order is not kept.
+/// SELECT of all rows of `left_query` (columns `_kp_row`, `_kp_predict`, ...) with two columns
+/// more: `_kp_id_<index>`, the number of the right row that matches or null, and
+/// `_kp_null_<index>`, whether a match column is null. `with_taken` adds the taken columns. Order
+/// is not kept.
 std::string join_query(const RunContext& context, const Join& join, std::size_t index,
-                       const std::string& left_query);
+                       const std::string& left_query, bool with_taken);
 
 }  // namespace kingpost::steps::curate

@@ -93,8 +93,7 @@ std::string by_group(const Node& split) {
       groups);
 }
 
-std::string by_key_hash(const Node& split, const std::vector<std::string>& key) {
-  const std::vector<std::string> by = split.list("by").empty() ? key : split.texts("by");
+std::string by_key_hash(const Node& split, const std::vector<std::string>& by) {
   const std::string place = format("CAST('0x' || substr({}, 1, 8) AS BIGINT) / 4294967296.0",
                                    hash_of(by, split.integer("seed")));
   return format("SELECT _kp_row, {}, {} {}",
@@ -137,15 +136,21 @@ Split split_of(const Node& section, const std::string& target, const records::Ta
   const Node fallback = default_split(section);
   const Node& split = section.has("split") ? section.at("split") : fallback;
   const std::string kind = split.text_at("type");
-  if (kind == "time") return {kind, by_time(split, rows)};
-  if (kind == "group") return {kind, by_group(split)};
-  if (kind == "key_hash") return {kind, by_key_hash(split, key)};
-  if (kind == "kfold") return {kind, by_fold(split, key)};
+  if (kind == "time") return {kind, by_time(split, rows), {split.text_at("column")}};
+  if (kind == "group") return {kind, by_group(split), split.texts("by")};
+  if (kind == "key_hash") {
+    const std::vector<std::string> by = split.list("by").empty() ? key : split.texts("by");
+    return {kind, by_key_hash(split, by), by};
+  }
+  if (kind == "kfold") return {kind, by_fold(split, key), key};
   if (kind == "stratified") {
     const std::string by = split.has("by") ? split.text_at("by") : target;
-    return {kind, by_rank(split, key, by == target ? "_kp_target" : identifier(by))};
+    if (by == target) return {kind, by_rank(split, key, "_kp_target"), key};
+    std::vector<std::string> columns = key;
+    columns.push_back(by);
+    return {kind, by_rank(split, key, identifier(by)), std::move(columns)};
   }
-  return {kind, by_rank(split, key, "")};
+  return {kind, by_rank(split, key, ""), key};
 }
 
 }  // namespace kingpost::steps::curate

@@ -17,6 +17,8 @@ struct Split {
   /// SELECT of `_kp_row`, `_split` (train, validation, test, or null for a row set apart) and
   /// `_fold` (null but for kfold) over the labelled rows of the table `kingpost_rows`.
   std::string query;
+  /// The columns that the query reads.
+  std::vector<std::string> columns;
 };
 
 /// `target` is the target's column; `time_type` that of a time split's column.
