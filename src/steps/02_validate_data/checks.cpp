@@ -110,6 +110,16 @@ std::string value_list(const Check& check, std::string_view type) {
   return join(out, ", ");
 }
 
+// The engine calls a function once for each entry of a column's dictionary, and IN for each row and
+// each value.
+std::string in_list(const Check& check, const std::string& column, std::string_view type) {
+  const std::string values = value_list(check, type);
+  if (type == "string" || records::is_integer(type)) {
+    return format("list_contains([{}], {})", values, column);
+  }
+  return format("({} IN ({}))", column, values);
+}
+
 // NaN sorts above every number, so only an upper bound refuses it by itself.
 std::string between_condition(const Check& check, const std::string& column,
                               std::string_view type) {
@@ -226,8 +236,8 @@ std::string failing_condition(const Check& check, const records::TableSchema& sc
   const std::string& kind = check.kind;
   std::string condition;
   if (kind == "not_null") condition = column + " IS NULL";
-  if (kind == "in_set") condition = format("{} NOT IN ({})", column, value_list(check, type));
-  if (kind == "not_in_set") condition = format("{} IN ({})", column, value_list(check, type));
+  if (kind == "in_set") condition = "NOT " + in_list(check, column, type);
+  if (kind == "not_in_set") condition = in_list(check, column, type);
   if (kind == "between") condition = between_condition(check, column, type);
   if (kind == "length") condition = length_condition(check, column);
   if (kind == "matches" || kind == "not_matches") {

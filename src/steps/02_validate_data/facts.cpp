@@ -28,8 +28,9 @@ Status read_layout(RunContext& context, TableFacts& facts) {
   TRY(const auto columns,
       context.sql.query(
           format("SELECT path_in_schema AS name, count(stats_min_value) AS ranged, "
-                 "count(stats_distinct_count) AS counted, max(stats_distinct_count) AS most FROM "
-                 "parquet_metadata({}) GROUP BY 1",
+                 "count(stats_distinct_count) AS counted, max(stats_distinct_count) AS most, "
+                 "count(stats_null_count) AS nulled, CAST(sum(stats_null_count) AS BIGINT) AS "
+                 "nulls FROM parquet_metadata({}) GROUP BY 1",
                  file)));
   for (std::size_t r = 0; r < columns.size(); ++r) {
     for (ColumnFacts& each : facts.columns) {
@@ -37,6 +38,7 @@ Status read_layout(RunContext& context, TableFacts& facts) {
       const auto all = static_cast<std::int64_t>(facts.groups.size());
       each.has_statistics = columns.integer(r, "ranged") == all && each.column->type != "time";
       each.distinct_in_all_groups = columns.integer(r, "counted") == all;
+      if (columns.integer(r, "nulled") == all) each.nulls = columns.integer(r, "nulls");
       if (columns.integer(r, "counted") > 0) each.most_distinct = columns.integer(r, "most");
     }
   }

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
+#include "steps/02_validate_data/caught.h"
 #include "steps/02_validate_data/row_sets.h"
 
 namespace kingpost::steps::validate_data {
@@ -83,15 +84,11 @@ Result<std::string> branch(const RunContext& context, const TableFacts& facts,
   for (std::size_t k = 0; k < names.size(); ++k) {
     keys += format("{} AS \"_k{}\", ", identifier(names[k]), k);
   }
-  const std::string condition =
-      finding.row_set.empty()
-          ? failing_condition(check, schema)
-          : format("file_row_number IN (SELECT \"_row\" FROM {})", finding.row_set);
+  const Source source = failing_source(context, facts, finding);
   return format(
       "(SELECT {} AS \"_no\", file_row_number AS \"_row\", {}{}, {} AS \"_value\" FROM {} WHERE {} "
       "ORDER BY file_row_number LIMIT {})",
-      check.number, keys, words, value_text(check), from_table(context, *facts.table, true),
-      condition, kKeptRows);
+      check.number, keys, words, value_text(check), source.from, source.condition, kKeptRows);
 }
 
 Finding* find_number(std::vector<Finding>& findings, std::int64_t number) {
@@ -210,8 +207,9 @@ Result<std::optional<records::Table>> collect_failures(RunContext& context, cons
 }
 
 Status drop_temporary(RunContext& context, const std::vector<Finding>& findings) {
-  std::vector<std::string> names = {std::string(kFailures)};
+  std::vector<std::string> names = {std::string(kFailures), caught_table()};
   for (const Finding& finding : findings) {
+    if (finding.check.kind == "unique") names.push_back(repeated_table(finding.check));
     if (!finding.row_set.empty()) names.push_back(finding.row_set);
   }
   for (const std::string& name : names) {

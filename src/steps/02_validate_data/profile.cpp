@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exact where it is cheap: nulls, least and greatest values, NaN, infinities, lengths. Up to half a
-// million rows also mean, deviation and the number of different values; beyond, hashing and adding
-// up every value would take longer than all checks together, so these come from the sample.
+// Exact where it is cheap: nulls, least and greatest values, NaN, infinities. Up to half a million
+// rows also lengths, mean, deviation and the number of different values; beyond, reading, hashing
+// and adding up every value would take longer than all checks together, so these come from the
+// sample.
 #include "steps/02_validate_data/profile.h"
 
 #include <algorithm>
@@ -42,8 +43,12 @@ bool has_top(const TableFacts& facts, const ColumnFacts& column) {
   if (column.column->type == "boolean") return true;
   return is_text(column) && (is_whole(facts) || column.distinct_in_all_groups);
 }
-bool is_sampled(const TableFacts& facts, const ColumnFacts& column) {
+bool counts_in_sample(const TableFacts& facts, const ColumnFacts& column) {
   return has_top(facts, column) || (is_number(column) && has_values(column));
+}
+// Of other texts in a large table only the lengths.
+bool is_sampled(const TableFacts& facts, const ColumnFacts& column) {
+  return is_text(column) || counts_in_sample(facts, column);
 }
 
 // A column with a dictionary in every row group repeats its values, and counting few different
@@ -57,6 +62,16 @@ bool counts_distinct(const TableFacts& facts, const ColumnFacts& column) {
 Moments moments_of(const TableFacts& facts, const ColumnFacts& column) {
   const bool few = facts.table->rows <= kFewRows;
   return {column.column->type, column.least, column.most, few ? Squares::kFine : Squares::kFast};
+}
+
+std::vector<std::string> length_items(const std::string& name, const std::string& prefix) {
+  return {format("min(length({})) AS {}short", name, prefix),
+          format("max(length({})) AS {}long", name, prefix)};
+}
+
+void set_lengths(Json& out, const sql::Rows& rows, const std::string& prefix) {
+  out.set("min_length", rows.at(0, prefix + "short"))
+      .set("max_length", rows.at(0, prefix + "long"));
 }
 
 struct Sample {
@@ -117,8 +132,12 @@ Result<sql::Rows> sample_numbers(RunContext& context, const TableFacts& facts) {
     const ColumnFacts& column = facts.columns[i];
     const std::string name = identifier(column.column->name);
     const std::string prefix = format("p{}_", i);
-    if (!is_whole(facts) && is_sampled(facts, column)) {
+    if (!is_whole(facts) && counts_in_sample(facts, column)) {
       items.push_back(format("approx_count_distinct({}) AS {}d", name, prefix));
+    }
+    if (!is_whole(facts) && is_text(column)) {
+      const auto lengths = length_items(name, prefix);
+      items.insert(items.end(), lengths.begin(), lengths.end());
     }
     if (!is_number(column) || !has_values(column)) continue;
     const bool real = starts_with(column.column->type, "float");
@@ -182,10 +201,10 @@ Json column_json(const TableFacts& facts, std::size_t i, const sql::Rows& rows) 
   const std::string prefix = format("p{}_", i);
   Json out = Json::object();
   out.set("name", column.column->name).set("type", column.column->type);
-  out.set("nulls", facts.table->rows - rows.integer(0, prefix + "v"));
+  out.set("nulls",
+          column.nulls >= 0 ? column.nulls : facts.table->rows - rows.integer(0, prefix + "v"));
   if (is_text(column)) {
-    out.set("min_length", rows.at(0, prefix + "short"))
-        .set("max_length", rows.at(0, prefix + "long"));
+    if (is_whole(facts)) set_lengths(out, rows, prefix);
   } else if (column.column->type != "boolean") {
     const bool decimal = column.column->type == "decimal";
     out.set("min", decimal ? number_json(column.least) : column.least);
@@ -220,7 +239,8 @@ void set_sample(Json& out, const TableFacts& facts, std::size_t i, const sql::Ro
   Json sample = Json::object();
   if (!is_whole(facts)) {
     if (column.most_distinct > 0) set_distinct(out, column.most_distinct, "at_least");
-    if (is_sampled(facts, column)) sample.set("distinct", numbers.at(0, prefix + "d"));
+    if (counts_in_sample(facts, column)) sample.set("distinct", numbers.at(0, prefix + "d"));
+    if (is_text(column)) set_lengths(sample, numbers, prefix);
     if (is_number(column) && has_values(column))
       set_moments(sample, facts, column, numbers, prefix);
   }
@@ -245,12 +265,12 @@ Part profile_part(const TableFacts& facts) {
     const ColumnFacts& column = facts.columns[i];
     const std::string name = identifier(column.column->name);
     const std::string prefix = format("p{}_", i);
-    part.items.push_back(format("count({}) AS {}v", name, prefix));
-    if (is_text(column)) {
-      part.items.push_back(format("min(length({})) AS {}short", name, prefix));
-      part.items.push_back(format("max(length({})) AS {}long", name, prefix));
-    }
+    if (column.nulls < 0) part.items.push_back(format("count({}) AS {}v", name, prefix));
     if (!is_whole(facts)) continue;
+    if (is_text(column)) {
+      const auto lengths = length_items(name, prefix);
+      part.items.insert(part.items.end(), lengths.begin(), lengths.end());
+    }
     if (!counts_distinct(facts, column)) {
       part.items.push_back(format("approx_count_distinct({}) AS {}d", name, prefix));
     }

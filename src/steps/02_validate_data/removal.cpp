@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/02_validate_data/caught.h"
 #include "steps/02_validate_data/failures.h"
-#include "steps/02_validate_data/row_sets.h"
 
 namespace kingpost::steps::validate_data {
 namespace {
@@ -26,14 +26,12 @@ Status mark_rows(RunContext& context, const TableFacts& facts,
                  const std::vector<const Finding*>& removing) {
   std::vector<std::string> branches;
   for (const Finding* each : removing) {
-    const std::string rows = each->row_set.empty()
-                                 ? failing_rows(context, facts, each->check)
-                                 : format("SELECT \"_row\" FROM {}", each->row_set);
+    const Source source = failing_source(context, facts, *each);
     branches.push_back(
-        format("SELECT \"_row\", {} AS \"_no\", {} AS \"_reason\", {} AS \"_keep\" "
-               "FROM ({})",
+        format("SELECT file_row_number AS \"_row\", {} AS \"_no\", {} AS \"_reason\", {} AS "
+               "\"_keep\" FROM {} WHERE {}",
                each->check.number, literal(reason(each->check)),
-               each->check.action == Action::kQuarantine, rows));
+               each->check.action == Action::kQuarantine, source.from, source.condition));
   }
   return context.sql.run(
       format("CREATE OR REPLACE TEMP TABLE {} AS {}", kMarks, join(branches, " UNION ALL ")));

@@ -14,9 +14,12 @@ namespace kingpost::steps::validate_data {
 /// finding's reason; only errors of the machine are answered.
 Status compute_alone(RunContext& context, const TableFacts& facts, Finding& finding);
 
-/// A query of the column _row: the failing rows by their place in the file, from 0. Requires:
-/// check.of_rows().
+/// A query of the column _row: the failing rows by their place in the file, from 0. Requires: scope
+/// kRowSet, and of `unique` that compute_alone was called.
 std::string failing_rows(const RunContext& context, const TableFacts& facts, const Check& check);
+
+/// The temporary table in which compute_alone keeps the repeated groups of a `unique` check.
+std::string repeated_table(const Check& check);
 
 /// The query of a sql check over the tables that enter the step.
 Result<std::string> user_query(const RunContext& context, const Check& check);

@@ -34,11 +34,24 @@ Moments moments_of(const Check& check, const ColumnFacts& facts) {
           check.kind == "stdev" ? Squares::kFine : Squares::kNone};
 }
 
-void add_counts(const Check& check, const std::string& prefix, std::vector<std::string>& items) {
+bool looks_at_nulls(const Check& check) {
+  return check.columns.empty() || check.kind == "not_null";
+}
+
+// Evaluated rows that the file's statistics tell.
+std::optional<std::int64_t> known_evaluated(const Check& check, const TableFacts& facts) {
+  if (!check.where.empty()) return std::nullopt;
+  if (looks_at_nulls(check)) return facts.table->rows;
+  const ColumnFacts* column = facts.find(check.columns[0]);
+  if (check.columns.size() > 1 || column == nullptr || column->nulls < 0) return std::nullopt;
+  return facts.table->rows - column->nulls;
+}
+
+void add_counts(const Check& check, const TableFacts& facts, const std::string& prefix,
+                std::vector<std::string>& items) {
   const bool narrowed = !check.where.empty();
-  items.push_back(narrowed ? count_if(check.where, prefix + "e")
-                           : format("count(*) AS {}e", prefix));
-  if (check.columns.empty() || check.kind == "not_null") return;
+  if (narrowed) items.push_back(count_if(check.where, prefix + "e"));
+  if (looks_at_nulls(check) || known_evaluated(check, facts)) return;
   if (check.columns.size() == 1 && !narrowed) {
     items.push_back(format("count({}) AS {}v", identifier(check.columns[0]), prefix));
     return;
@@ -162,8 +175,8 @@ Part part_of(const Finding& finding, const TableFacts& facts, const std::string&
   const Check& check = finding.check;
   Part part;
   if (check.scope == Scope::kSchema || check.scope == Scope::kQuery) return part;
-  add_counts(check, prefix, part.items);
-  if (check.scope == Scope::kRow) {
+  add_counts(check, facts, prefix, part.items);
+  if (check.scope == Scope::kRow && !finding.counted) {
     part.items.push_back(count_if(failing_condition(check, facts.table->schema), prefix + "u"));
   }
   if (check.kind == "freshness") {
@@ -193,12 +206,18 @@ void read_part(RunContext& context, const Part& part, const TableFacts& facts,
     finding.not_computed = shown(part.failure->what(), 200);
     return;
   }
-  if (part.items.empty()) return;
-  const std::int64_t elements = part.rows.integer(0, prefix + "e");
-  const bool all = check.columns.empty() || check.kind == "not_null";
-  finding.evaluated = all ? elements : part.rows.integer(0, prefix + "v");
+  if (check.scope == Scope::kSchema || check.scope == Scope::kQuery) return;
+  const std::int64_t elements =
+      check.where.empty() ? facts.table->rows : part.rows.integer(0, prefix + "e");
+  if (looks_at_nulls(check)) {
+    finding.evaluated = elements;
+  } else {
+    const auto known = known_evaluated(check, facts);
+    finding.evaluated = known ? *known : part.rows.integer(0, prefix + "v");
+  }
   finding.missing = elements - finding.evaluated;
-  if (check.scope == Scope::kRow) finding.unexpected = part.rows.integer(0, prefix + "u");
+  if (check.scope == Scope::kRow && !finding.counted)
+    finding.unexpected = part.rows.integer(0, prefix + "u");
   if (check.kind == "freshness") return read_freshness(context, part, prefix, finding);
   if (check.kind == "row_count") {
     finding.observed = elements;

@@ -22,6 +22,8 @@ struct ColumnFacts {
   bool distinct_in_all_groups = false;
   Json least;
   Json most;
+  /// -1 when the file does not tell.
+  std::int64_t nulls = -1;
   std::int64_t nan = 0;
   std::int64_t infinite = 0;
 };
@@ -41,6 +43,9 @@ struct Finding {
   std::int64_t evaluated = 0;
   std::int64_t missing = 0;
   std::int64_t unexpected = 0;
+  /// `unexpected` was found before the scan; the failing rows stand in the table of caught rows.
+  bool counted = false;
+  bool caught = false;
   /// The number or text that a check of a whole column or table looked at.
   Json observed;
   /// Why it could not be computed; empty when it could.

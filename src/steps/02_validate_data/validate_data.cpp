@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "steps/02_validate_data/caught.h"
 #include "steps/02_validate_data/failures.h"
 #include "steps/02_validate_data/faults.h"
 #include "steps/02_validate_data/profile.h"
@@ -46,6 +47,7 @@ struct TableResult {
 
 // The scan answers the profile as part 0 and check i as part i + 1.
 Status compute(RunContext& context, const TableFacts& facts, TableResult& out) {
+  TRY_STATUS(catch_rows(context, facts, out.findings));
   const auto prefix = [](std::size_t i) { return format("c{}_", i); };
   std::vector<Part> parts = {profile_part(facts)};
   for (std::size_t i = 0; i < out.findings.size(); ++i) {

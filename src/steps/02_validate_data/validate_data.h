@@ -8,7 +8,7 @@
 
 namespace kingpost::steps::validate_data {
 
-inline constexpr int kVersion = 1;
+inline constexpr int kVersion = 2;
 
 /// The section's field table: tables, each with a list of checks.
 const Field& spec();
