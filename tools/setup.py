@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = ".stamp"
+APT_SOURCES = Path("/etc/apt")
 
 
 class Failed(Exception):
@@ -140,7 +142,8 @@ class Setup:
         folder = self.temporary / (native["name"] + "-download")
         folder.mkdir(parents=True)
         purpose = f"download {native['package']} {native['version']} with {native['client']}"
-        {"pip": self.fetch_pip, "npm": self.fetch_npm}[native["client"]](native, folder, purpose)
+        fetch = {"apt": self.fetch_apt, "npm": self.fetch_npm, "pip": self.fetch_pip}
+        fetch[native["client"]](native, folder, purpose)
         file = folder / native["file"]
         if not file.is_file():
             raise Failed(f"could not {purpose}: it brought no file {native['file']}; correct "
@@ -168,8 +171,12 @@ class Setup:
         command = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes",
                    "--no-build-isolation", "--disable-pip-version-check",
                    "--dest", str(folder), "--requirement", str(requirement)]
+        if "python" in native:
+            # The file of one Python on every machine: only a library is taken out of it.
+            command += ["--only-binary", ":all:", "--python-version", native["python"]]
         try:
-            run(command, purpose, cwd=folder)
+            # scikit-build would ask for a newer CMake, which reading metadata does not need.
+            run(command, purpose, cwd=folder, env=os.environ | {"SKBUILD_WHEEL_CMAKE": "false"})
         except ClientFailed as failed:
             if "DO NOT MATCH THE HASHES" in failed.output:
                 got = [line.split()[-1] for line in failed.output.splitlines() if "Got " in line]
@@ -180,6 +187,33 @@ class Setup:
     def fetch_npm(native, folder, purpose):
         run(["npm", "pack", "--silent", f"{native['package']}@{native['version']}",
              "--pack-destination", str(folder)], purpose, cwd=folder)
+
+    @staticmethod
+    def fetch_apt(native, folder, purpose):
+        """One package of a Debian suite that need not be this machine's: apt is given its own
+        sources with the suite swapped, and lists of our own, so /etc/apt stays as it is."""
+        sources = other_suite(native["suite"], folder / "sources")
+        if not sources:
+            raise Failed(f"could not {purpose}: no file below {APT_SOURCES} names a source of this "
+                         "machine's Debian release; add one, or use Debian 12 or 13")
+        (folder / "lists" / "partial").mkdir(parents=True)
+        settings = {"Dir::State::lists": folder / "lists", "Dir::Cache": folder / "cache",
+                    "Dir::Etc::sourcelist": "/dev/null", "Dir::Etc::sourceparts": sources,
+                    "Acquire::Languages": "none", "APT::Sandbox::User": "root"}
+        command = ["apt-get", "-q"]
+        for key, value in settings.items():
+            command += ["-o", f"{key}={value}"]
+        # A source that lacks the suite fails the update, though another may have it.
+        failure = None
+        try:
+            run(command + ["update"], purpose)
+        except ClientFailed as failed:
+            failure = failed
+        try:
+            run(command + ["download", f"{native['package']}={native['version']}"], purpose,
+                cwd=folder)
+        except ClientFailed as failed:
+            raise failure or failed from None
 
     def place(self, native, archive):
         fresh = self.temporary / (native["name"] + "-unpacked")
@@ -266,9 +300,52 @@ def read_archive(archive):
     if archive.suffix in (".whl", ".zip"):
         package = zipfile.ZipFile(archive)
         return {name: lambda name=name: package.read(name) for name in package.namelist()}
-    package = tarfile.open(archive)
+    if archive.suffix == ".deb":
+        command = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        package = tarfile.open(fileobj=io.BytesIO(done.stdout))
+    else:
+        package = tarfile.open(archive)
     return {member.name: lambda member=member: package.extractfile(member).read()
             for member in package.getmembers() if member.isfile()}
+
+
+def other_suite(suite, folder):
+    """Writes this machine's sources of Debian itself into `folder`, with `suite` in place of its
+    own release; returns the folder, or None if there are none."""
+    here = {platform.freedesktop_os_release().get("VERSION_CODENAME", suite), suite}
+    folder.mkdir(parents=True)
+    written = 0
+    for path in [APT_SOURCES / "sources.list", *sorted(APT_SOURCES.glob("sources.list.d/*"))]:
+        if path.suffix not in (".list", ".sources") or not path.is_file():
+            continue
+        swap = swap_stanza if path.suffix == ".sources" else swap_line
+        text = "".join(swap(part, here, suite) for part in
+                       re.split(r"\n\s*\n" if path.suffix == ".sources" else "\n",
+                                path.read_text()))
+        if text:
+            (folder / path.name).write_text(text)
+            written += 1
+    return folder if written else None
+
+
+def swap_line(line, here, suite):
+    found = re.match(r"deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s+(.*\bmain\b.*)", line.strip())
+    if not found or found[3] not in here:
+        return ""
+    return f"deb [target=Packages {found[1] or ''}] {found[2]} {suite} main\n"
+
+
+def swap_stanza(stanza, here, suite):
+    lines = [line for line in stanza.splitlines() if line and not line.startswith("#")]
+    fields = {name.lower(): value.split() for name, _, value in
+              (line.partition(":") for line in lines if not line[0].isspace())}
+    if (not here.intersection(fields.get("suites", [])) or "deb" not in fields.get("types", []) or
+            "main" not in fields.get("components", []) or fields.get("enabled") == ["no"]):
+        return ""
+    ours = {"types": "deb", "suites": suite, "components": "main", "targets": "Packages"}
+    kept = [line for line in lines if line.partition(":")[0].lower() not in ours]
+    return "\n".join(kept + [f"{name}: {value}" for name, value in ours.items()]) + "\n\n"
 
 
 def load_lock(root):

@@ -26,7 +26,10 @@ case "$(basename "$0") $*" in
   *"-m venv"*) mkdir -p "$3/bin"; cp "$0" "$3/bin/python" ;;
   *"pip download"*)
     while [ "$1" != --dest ]; do shift; done; cp "$FAKE_HOME"/packages/*.whl "$2" ;;
-  apt-get*update*) touch "$FAKE_HOME/updated" ;;
+  apt-get*update*) touch "$FAKE_HOME/updated"; [ ! -e "$FAKE_HOME/no_suite" ] ||
+    { echo "E: The repository does not have a Release file."; exit 100; } ;;
+  apt-get*" download "*) cp "$FAKE_HOME"/packages/*.deb . 2>/dev/null ||
+    { echo "E: Version '1' for 'engine-dev' was not found"; exit 100; } ;;
   apt-get*install*) [ -e "$FAKE_HOME/updated" ] || { echo "E: Unable to locate"; exit 100; } ;;
   dpkg-query*) echo "installed ii " ;;
 esac
@@ -70,6 +73,35 @@ class SetupTest(unittest.TestCase):
                  "file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
                  "into": "engine", "take": {"libengine.so": "package/libengine.so"}}
         return entry | changes
+
+    def deb_entry(self):
+        tree, file = self.folder / "tree", self.home / "packages/engine-dev_1_amd64.deb"
+        (tree / "DEBIAN").mkdir(parents=True)
+        (tree / "DEBIAN/control").write_text(
+            "Package: engine-dev\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody <a@b.c>\n"
+            "Description: headers\n")
+        (tree / "usr/include/engine").mkdir(parents=True)
+        (tree / "usr/include/engine/engine.h").write_text("int engine(void);\n")
+        (tree / "usr/include/engine/engine.so").symlink_to("elsewhere")
+        subprocess.run(["dpkg-deb", "--build", tree, file], check=True, capture_output=True)
+        return {"name": "engine", "package": "engine-dev", "version": "1", "client": "apt",
+                "suite": "trixie", "file": file.name, "into": "engine",
+                "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+                "take": {"engine/": "./usr/include/engine/*.h"}}
+
+    def apt_sources(self, **files):
+        """Stands a folder in for /etc/apt on a machine of Debian bookworm."""
+        self.fake("apt-get")
+        folder = self.folder / "apt"
+        (folder / "sources.list.d").mkdir(parents=True)
+        for name, text in files.items():
+            (folder / "sources.list.d" / name.replace("_", ".")).write_text(text)
+        for patch in [mock.patch.object(setup, "APT_SOURCES", folder),
+                      mock.patch.object(setup.platform, "freedesktop_os_release",
+                                        lambda: {"VERSION_CODENAME": "bookworm"})]:
+            patch.start()
+            self.addCleanup(patch.stop)
+        return folder
 
     def setup(self, *entries, packages=()):
         return setup.Setup(self.root, {"apt": {"packages": list(packages)}, "native": entries},
@@ -156,6 +188,89 @@ class SetupTest(unittest.TestCase):
         self.assertEqual(len(self.calls("pip download")), 1)
         self.assertEqual(len(self.calls("-m venv")), 1)
 
+    def test_a_wheel_for_one_python_is_asked_for_as_such(self):
+        wheel = self.home / "packages/engine-1-cp311-cp311-linux_x86_64.whl"
+        with zipfile.ZipFile(wheel, "w") as package:
+            package.writestr("engine/libengine.so.1.2", "library")
+        entry = self.npm_entry(client="pip", package="engine", file=wheel.name, python="3.11",
+                               sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+                               take={"libengine.so": "engine/libengine.so.1.2"})
+        self.run_setup(entry)
+        self.assertEqual(self.library().read_bytes(), b"library")
+        self.assertIn("--only-binary :all: --python-version 3.11", self.calls("pip download")[0])
+
+    def test_takes_headers_out_of_a_package_of_another_debian(self):
+        self.apt_sources(a_list="deb http://mirror/debian bookworm main\n")
+        entry = self.deb_entry()
+        self.run_setup(entry)
+        self.assertEqual((self.root / ".deps/engine/engine/engine.h").read_text(),
+                         "int engine(void);\n")
+        self.assertFalse((self.root / ".deps/engine/engine/engine.so").exists())
+        self.run_setup(entry)
+        update, download = self.calls("apt-get")
+        self.assertTrue(update.endswith(" update") and download.endswith(" engine-dev=1"))
+        for call in (update, download):
+            self.assertIn(f"Dir::State::lists={self.root}/.deps/tmp/", call)
+            self.assertIn(f"Dir::Etc::sourceparts={self.root}/.deps/tmp/", call)
+
+    def test_a_source_without_the_suite_does_no_harm_if_another_has_it(self):
+        self.apt_sources(a_list="deb http://mirror/debian bookworm main\n")
+        (self.home / "no_suite").touch()
+        self.run_setup(self.deb_entry())
+        self.assertTrue((self.root / ".deps/engine/engine/engine.h").exists())
+
+    def test_names_why_a_package_of_another_debian_is_not_to_be_had(self):
+        self.apt_sources(a_list="deb http://mirror/debian bookworm main\n")
+        entry = self.deb_entry()
+        (self.home / "packages" / entry["file"]).unlink()
+        with self.assertRaisesRegex(setup.Failed, "Version '1' for 'engine-dev' was not found"):
+            self.run_setup(entry)
+        (self.home / "no_suite").touch()
+        with self.assertRaisesRegex(setup.Failed, "does not have a Release file"):
+            self.run_setup(entry)
+
+    def test_a_machine_without_sources_of_debian_itself_is_told_so(self):
+        self.apt_sources(a_list="deb http://other/debian bookworm stable\n")
+        with self.assertRaisesRegex(setup.Failed, "names a source of this machine's Debian"):
+            self.run_setup(self.deb_entry())
+
+    def swapped(self, **files):
+        folder = self.apt_sources(**files)
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        made = setup.other_suite("trixie", self.folder / "made")
+        self.assertEqual(before, {path: path.read_bytes() for path in before})
+        return {path.name: path.read_text() for path in made.iterdir()}
+
+    def test_swaps_the_suite_of_one_line_sources(self):
+        made = self.swapped(
+            debian_list="# deb http://old/debian bookworm main\n"
+                        "deb [signed-by=/k.gpg] http://mirror/debian bookworm main contrib # near\n"
+                        "deb http://mirror/debian bookworm-updates main\n"
+                        "deb-src http://mirror/debian bookworm main\n",
+            other_list="deb http://other/debian bookworm stable\n")
+        self.assertEqual(made, {"debian.list": "deb [target=Packages signed-by=/k.gpg] "
+                                               "http://mirror/debian trixie main\n"})
+
+    def test_swaps_the_suite_of_stanzas(self):
+        made = self.swapped(
+            debian_sources="Types: deb deb-src\n# a note\nURIs: http://mirror/debian\n"
+                           "Suites: bookworm bookworm-updates\nComponents: main non-free\n"
+                           "Signed-By:\n -----BEGIN KEY-----\n .\n abc\n\n"
+                           "Types: deb\nURIs: http://mirror/debian-security\n"
+                           "Suites: bookworm-security\nComponents: main\n\n"
+                           "Enabled: no\nTypes: deb\nURIs: http://old/debian\n"
+                           "Suites: bookworm\nComponents: main\n",
+            half_list_save="deb http://mirror/debian bookworm main\n")
+        self.assertEqual(made, {"debian.sources":
+                                "URIs: http://mirror/debian\nSigned-By:\n -----BEGIN KEY-----\n"
+                                " .\n abc\ntypes: deb\nsuites: trixie\ncomponents: main\n"
+                                "targets: Packages\n\n"})
+
+    def test_a_machine_of_that_suite_needs_no_swap(self):
+        made = self.swapped(a_list="deb http://mirror/debian trixie main\n")
+        self.assertEqual(made, {"a.list": "deb [target=Packages ] http://mirror/debian trixie "
+                                          "main\n"})
+
     def test_a_half_made_environment_is_made_again(self):
         self.run_setup(extras=["build"])
         (self.root / ".deps/venv/build" / setup.STAMP).unlink()
@@ -205,9 +320,14 @@ class SetupTest(unittest.TestCase):
 class LockTest(unittest.TestCase):
     def test_each_entry_is_complete(self):
         lock = setup.load_lock(TOOLS.parent)
+        extra = {"apt": {"suite"}, "pip": {"python"}, "npm": set()}
         for native in lock["native"]:
-            self.assertEqual(sorted(native), sorted(["name", "package", "version", "client", "file",
-                                                     "sha256", "why", "into", "take"]))
+            needed = {"name", "package", "version", "client", "file", "sha256", "why", "into",
+                      "take"}
+            self.assertEqual(needed - set(native), set())
+            self.assertLessEqual(set(native) - needed, extra[native["client"]])
+            self.assertEqual("suite" in native, native["client"] == "apt")
+            self.assertEqual("python" in native, "-cp3" in native["file"])
             self.assertRegex(native["sha256"], r"\A[0-9a-f]{64}\Z")
         for name in lock["venv"]:
             for line in (TOOLS / "locks" / f"{name}.txt").read_text().splitlines():

@@ -122,9 +122,9 @@ class Cli(unittest.TestCase):
         moved = Path(self.folder, "moved")
         (moved / "lib").mkdir(parents=True)
         shutil.copy(KINGPOST, moved / "kingpost")
-        os.link(build / "lib/libduckdb.so", moved / "lib/libduckdb.so") if os.stat(
-            build).st_dev == os.stat(moved).st_dev else shutil.copy(
-                build / "lib/libduckdb.so", moved / "lib/libduckdb.so")
+        place = os.link if os.stat(build).st_dev == os.stat(moved).st_dev else shutil.copy
+        for library in (build / "lib").iterdir():
+            place(library, moved / "lib" / library.name)
         done = subprocess.run([moved / "kingpost", "run", f"{self.folder}/small.yaml"], cwd="/",
                               capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
