@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kingpost data list, show, diff, export, report.
 #include <algorithm>
+#include <set>
 
 #include "base/files.h"
 #include "base/text.h"
@@ -56,6 +57,18 @@ void print_schema(const records::Table& table) {
   print(table_text({"column", "type", "", "known at", "from"}, lines));
 }
 
+constexpr int kLastDataStep = 5;
+
+// A file that a step left, as it is.
+Status export_file(const lifecycle::Workspace& workspace, const FoundFile& found,
+                   const std::string& out) {
+  TRY(const std::string bytes, workspace.objects.read(found.file.digest));
+  TRY_STATUS(write_durably(out, bytes));
+  print(format("{}: {} of {} after {}\n", out, human_bytes(found.file.bytes), found.file.name,
+               found.step));
+  return {};
+}
+
 struct Side {
   Found found;
   std::string from;
@@ -103,19 +116,30 @@ Status data_list_command(const Arguments& arguments) {
   TRY(const auto all, manifests(pipeline, workspace));
   std::vector<std::vector<std::string>> lines;
   Json json = Json::array();
+  // The model's steps pass on all that they got: what is listed is what a step made.
+  std::set<std::string> passed_on;
+  const auto list = [&](const StepManifest& each, const std::string& name,
+                        const std::string& digest, std::int64_t bytes,
+                        const records::Table* table) {
+    const bool old = !passed_on.insert(name + " " + digest).second;
+    if (old && each.step->number > kLastDataStep) return;
+    lines.push_back(
+        {std::string(each.step->word), name, table != nullptr ? grouped(table->rows) : "",
+         table != nullptr ? format("{}", table->schema.columns.size()) : "", human_bytes(bytes),
+         digest.substr(0, 12), each.current ? "" : "of an earlier file"});
+    Json line = Json::object();
+    line.set("step", each.step->word).set(table != nullptr ? "table" : "file", name);
+    if (table != nullptr) line.set("rows", table->rows);
+    line.set("bytes", bytes).set("digest", digest).set("current", each.current);
+    json.push(std::move(line));
+  };
   for (const StepManifest& each : all) {
     for (const auto* dataset : {&each.manifest.output, &each.manifest.beside}) {
       for (const records::Table& table : dataset->tables) {
-        lines.push_back({std::string(each.step->word), table.name, grouped(table.rows),
-                         format("{}", table.schema.columns.size()), human_bytes(table.bytes),
-                         table.digest.substr(0, 12), each.current ? "" : "of an earlier file"});
-        json.push(Json::object()
-                      .set("step", each.step->word)
-                      .set("table", table.name)
-                      .set("rows", table.rows)
-                      .set("bytes", table.bytes)
-                      .set("digest", table.digest)
-                      .set("current", each.current));
+        list(each, table.name, table.digest, table.bytes, &table);
+      }
+      for (const records::File& file : dataset->files) {
+        list(each, file.name, file.digest, file.bytes, nullptr);
       }
     }
   }
@@ -134,6 +158,13 @@ Status data_list_command(const Arguments& arguments) {
 Status data_show_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
+  TRY(const auto file, find_file(pipeline, workspace, arguments.words.at(0)));
+  if (file && file->file.name.ends_with(".json")) {
+    TRY(const std::string bytes, workspace.objects.read(file->file.digest));
+    TRY(const Json json, parse_json(bytes));
+    print(json.pretty());
+    return {};
+  }
   TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
   TRY(const auto session, open_session(pipeline));
   const std::string query = format(
@@ -183,8 +214,10 @@ Status data_diff_command(const Arguments& arguments) {
 Status data_export_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
-  TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
   const std::string& out = arguments.words.at(1);
+  TRY(const auto file, find_file(pipeline, workspace, arguments.words.at(0)));
+  if (file) return export_file(workspace, *file, out);
+  TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
   std::string form;
   if (out.ends_with(".csv")) form = "FORMAT csv, HEADER true";
   if (out.ends_with(".parquet")) form = "FORMAT parquet";

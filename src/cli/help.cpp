@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "engines/lightgbm/lightgbm.h"
+#include "engines/onnx/runtime.h"
 #include "engines/sql/session.h"
 #include "lifecycle/lifecycle.h"
 
@@ -116,6 +118,12 @@ Status doctor_command(const Arguments& arguments) {
     }
     line(session.has_value(), "SQL engine", found, "the library is damaged: fetch it again");
   }
+  const std::string again = "python3 tools/setup.py, then make build";
+  const std::string trees = lightgbm::library_path();
+  line(!trees.empty(), "LightGBM", trees.empty() ? "lib_lightgbm.so not found" : trees, again);
+  const std::string inference = onnx::runtime_path();
+  line(!inference.empty(), "ONNX Runtime",
+       inference.empty() ? "libonnxruntime.so.1 not found" : inference, again);
   const std::int64_t space = disk_free(".");
   line(space > (std::int64_t{1} << 30), "disk free here", human_bytes(space),
        "free some space: a run needs about three times the size of its sources");

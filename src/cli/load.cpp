@@ -88,6 +88,24 @@ Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& 
       .hint(did_you_mean(table, names, "kingpost data list shows them"));
 }
 
+Result<std::optional<FoundFile>> find_file(const lifecycle::Pipeline& pipeline,
+                                           lifecycle::Workspace& workspace,
+                                           const std::string& name) {
+  const std::size_t at = name.rfind('@');
+  const std::string step = at == std::string::npos ? "" : name.substr(at + 1);
+  TRY(const auto all, manifests(pipeline, workspace));
+  std::optional<FoundFile> found;
+  for (const StepManifest& each : all) {
+    if (!step.empty() && each.step->word != step) continue;
+    const records::File* file = each.manifest.output.find_file(name.substr(0, at));
+    // Later steps pass it on; the first that has it made it.
+    if (file != nullptr && (!found || found->file.digest != file->digest)) {
+      found = FoundFile{*file, std::string(each.step->word)};
+    }
+  }
+  return found;
+}
+
 Result<std::unique_ptr<sql::Session>> open_session(const lifecycle::Pipeline& pipeline) {
   TRY_STATUS(make_folders(pipeline.settings.engine.temp_folder));
   return sql::Session::open(pipeline.settings.engine);

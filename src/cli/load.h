@@ -23,6 +23,16 @@ struct Found {
 Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
                          lifecycle::Workspace& workspace, const std::string& name);
 
+/// A file that a step left: "features.json", "matrix.npy@extract_features"; nothing when there is
+/// none of that name.
+struct FoundFile {
+  records::File file;
+  std::string step;
+};
+Result<std::optional<FoundFile>> find_file(const lifecycle::Pipeline& pipeline,
+                                           lifecycle::Workspace& workspace,
+                                           const std::string& name);
+
 /// The manifests of the steps that have one, in step order: those sealed for this very file, else
 /// the last ones there are.
 struct StepManifest {

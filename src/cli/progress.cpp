@@ -23,6 +23,22 @@ std::string step_label(const lifecycle::StepRow& row) {
   return format("{:>3} {}", row.number, padded(std::string(row.word), 17));
 }
 
+// Lets through what comes at most once in so many seconds; the first waits as long.
+class Sparsely {
+ public:
+  explicit Sparsely(double seconds) : seconds_(seconds), last_(monotonic_seconds()) {}
+  bool now() {
+    const double time = monotonic_seconds();
+    if (time - last_ < seconds_) return false;
+    last_ = time;
+    return true;
+  }
+
+ private:
+  double seconds_;
+  double last_;
+};
+
 class Quiet final : public lifecycle::Observer {
  public:
   void on(const Event& event) override {
@@ -52,15 +68,23 @@ class Plain final : public lifecycle::Observer {
       case EventKind::kWarning:
         print(format("{} warning  {}\n", label, event.text));
         break;
+      case EventKind::kProgress:
+        if (sparsely_.now()) print(format("{} at work  {}\n", label, event.text));
+        break;
     }
     std::fflush(stdout);
   }
+
+ private:
+  Sparsely sparsely_{10};
 };
 
 class JsonLines final : public lifecycle::Observer {
  public:
   void on(const Event& event) override {
-    constexpr std::string_view kWords[] = {"sealed", "started", "done", "failed", "warning"};
+    constexpr std::string_view kWords[] = {"sealed", "started", "done",
+                                           "failed", "warning", "progress"};
+    if (event.kind == EventKind::kProgress && !sparsely_.now()) return;
     Json line = Json::object();
     line.set("event", kWords[static_cast<std::size_t>(event.kind)]);
     line.set("step", event.step->word).set("number", event.step->number);
@@ -70,6 +94,9 @@ class JsonLines final : public lifecycle::Observer {
     print(line.dump() + "\n");
     std::fflush(stdout);
   }
+
+ private:
+  Sparsely sparsely_{2};
 };
 
 class Live final : public lifecycle::Observer {
@@ -99,7 +126,8 @@ class Live final : public lifecycle::Observer {
     for (Line& line : lines_) {
       if (line.row == event.step) update(line, event);
     }
-    draw();
+    // The ticker draws what comes often.
+    if (event.kind != EventKind::kProgress) draw();
   }
 
  private:
@@ -126,6 +154,9 @@ class Live final : public lifecycle::Observer {
         break;
       case EventKind::kWarning:
         warnings_.push_back(format("warning: {}: {}\n", event.step->word, event.text));
+        break;
+      case EventKind::kProgress:
+        line.text = event.text;
         break;
     }
   }

@@ -8,15 +8,17 @@ namespace kingpost::lifecycle {
 
 std::vector<std::string> Manifest::digests() const {
   std::vector<std::string> out;
-  for (const auto& table : output.tables) out.push_back(table.digest);
-  for (const auto& table : beside.tables) out.push_back(table.digest);
+  for (const auto* dataset : {&output, &beside}) {
+    for (const auto& part : dataset->parts()) out.push_back(part.digest);
+  }
   return out;
 }
 
 std::int64_t Manifest::bytes() const {
   std::int64_t sum = 0;
-  for (const auto& table : output.tables) sum += table.bytes;
-  for (const auto& table : beside.tables) sum += table.bytes;
+  for (const auto* dataset : {&output, &beside}) {
+    for (const auto& part : dataset->parts()) sum += part.bytes;
+  }
   return sum;
 }
 

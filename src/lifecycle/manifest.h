@@ -19,7 +19,7 @@ struct Manifest {
   std::vector<steps::Count> counts;
   std::vector<std::string> warnings;
 
-  /// Digests of all tables it names.
+  /// Digests of all tables and files it names.
   std::vector<std::string> digests() const;
   std::int64_t bytes() const;
 };

@@ -2,6 +2,7 @@
 // The run: lock, plan as we go, check once, execute, seal, commit.
 #include "lifecycle/runner.h"
 
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -241,13 +242,13 @@ class Runner {
   // so that the step that made it makes it anew.
   Result<bool> set_damaged_inputs_aside(const StepRow& row) {
     bool damaged = false;
-    for (const records::Table& table : input_.tables) {
-      if (!trusted_.insert(table.digest).second) continue;
-      if (workspace_.objects.verify(table.digest)) continue;
-      trusted_.erase(table.digest);
+    for (const auto& part : input_.parts()) {
+      if (!trusted_.insert(part.digest).second) continue;
+      if (workspace_.objects.verify(part.digest)) continue;
+      trusted_.erase(part.digest);
       damaged = true;
-      warn(row, format("table \"{}\" is damaged in the store; it is made anew", table.name));
-      TRY_STATUS(set_aside(table.digest));
+      warn(row, format("{} is damaged in the store; it is made anew", part.what));
+      TRY_STATUS(set_aside(part.digest));
     }
     return damaged;
   }
@@ -302,13 +303,17 @@ class Runner {
         previous = std::move(manifest->output);
       }
     }
-    steps::RunContext context{pipeline_.section(row.word),
-                              pipeline_.root,
-                              pipeline_.settings,
-                              input_,
-                              *session_,
-                              workspace_.objects,
-                              last ? &previous : nullptr};
+    steps::RunContext context{
+        pipeline_.section(row.word),
+        pipeline_.root,
+        pipeline_.settings,
+        input_,
+        *session_,
+        workspace_.objects,
+        last ? &previous : nullptr,
+        workspace_.journal.get(),
+        [&](const std::string& text) { observer_.on({EventKind::kProgress, &row, text, 0}); },
+        [] { return Cancellation::requested(); }};
     return row.run(context);
   }
 
@@ -321,13 +326,22 @@ class Runner {
     const std::string error = outcome.verdict ? outcome.verdict->what() : std::string();
     TRY_STATUS(workspace_.journal->finish(id, state, sealed.digest, error));
     failpoint(format("{}_committed", row.word));
+    for (const std::string& folder : outcome.scratch) remove_scratch(folder);
     for (const std::string& warning : outcome.warnings) warn(row, warning);
     if (state != "sealed") return {};
     observer_.on({EventKind::kDone, &row, counts_text(outcome.counts), seconds});
-    for (const records::Table& table : outcome.output.tables) trusted_.insert(table.digest);
+    for (const auto& part : outcome.output.parts()) trusted_.insert(part.digest);
     input_ = outcome.output;
     summary_.steps.push_back({&row, false, seconds, std::move(manifest)});
     return {};
+  }
+
+  // What stays behind costs only room.
+  static void remove_scratch(const std::string& folder) {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder, ignored);
+    // The folder above goes with the last one in it.
+    std::filesystem::remove(parent_of(folder), ignored);
   }
 
   const Pipeline& pipeline_;

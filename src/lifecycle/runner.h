@@ -10,12 +10,12 @@
 
 namespace kingpost::lifecycle {
 
-enum class EventKind { kSealed, kStarted, kDone, kFailed, kWarning };
+enum class EventKind { kSealed, kStarted, kDone, kFailed, kWarning, kProgress };
 
 struct Event {
   EventKind kind;
   const StepRow* step = nullptr;
-  /// Why the step runs, the warning, or the counts.
+  /// Why the step runs, the warning, the counts, or how far it has come.
   std::string text;
   double seconds = 0;
 };

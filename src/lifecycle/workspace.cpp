@@ -98,6 +98,7 @@ Result<StepKey> step_key(const StepRow& row, const Pipeline& pipeline,
                    .set("rows", table.digest)
                    .set("schema", sha256_of(records::to_json(table.schema).canonical())));
   }
+  for (const records::File& file : input.files) inputs.set(file.name, file.digest);
   out.parts.set("inputs", std::move(inputs));
   if (row.key_parts != nullptr) {
     steps::KeyContext context{section, pipeline.root, pipeline.settings, journal};
@@ -118,11 +119,11 @@ Result<Sealed> find_sealed(Workspace& workspace, const StepRow& row, const StepK
     return out;
   }
   for (const auto* dataset : {&manifest->output, &manifest->beside}) {
-    for (const records::Table& table : dataset->tables) {
-      const std::int64_t size = workspace.objects.size_of(table.digest);
-      if (size == table.bytes) continue;
-      out.reason = size < 0 ? format("table \"{}\" is missing from the store", table.name)
-                            : format("table \"{}\" is damaged in the store", table.name);
+    for (const auto& part : dataset->parts()) {
+      const std::int64_t size = workspace.objects.size_of(part.digest);
+      if (size == part.bytes) continue;
+      out.reason =
+          format("{} is {} the store", part.what, size < 0 ? "missing from" : "damaged in");
       return out;
     }
   }

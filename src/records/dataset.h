@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a step hands to the next: named tables, each an immutable object of the store.
+// What a step hands to the next: named tables and files, each an immutable object of the store.
 #pragma once
 
 #include <string>
@@ -19,13 +19,30 @@ struct Table {
   TableSchema schema;
 };
 
+/// Bytes that are no table: a graph, a matrix (.npy), fitted values as JSON.
+struct File {
+  std::string name;
+  std::string digest;
+  std::int64_t bytes = 0;
+};
+
 struct Dataset {
   std::vector<Table> tables;
+  std::vector<File> files;
 
   const Table* find(std::string_view table) const;
   Table* find(std::string_view table);
-  /// Replaces the table of that name or appends it.
+  const File* find_file(std::string_view file) const;
+  /// Replaces the table or file of that name or appends it.
   void put(Table table);
+  void put(File file);
+  /// All objects: `table "x"` or `file "x"`, digest and size.
+  struct Part {
+    std::string what;
+    std::string digest;
+    std::int64_t bytes = 0;
+  };
+  std::vector<Part> parts() const;
   std::vector<std::string> names() const;
   std::int64_t rows() const;
 };

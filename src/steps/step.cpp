@@ -30,6 +30,42 @@ Result<records::Table> write_table(RunContext& context, const records::TableSche
   return table;
 }
 
+Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path) {
+  TRY(const store::Sealed sealed, context.objects.seal(path));
+  return records::File{std::move(name), sealed.digest, sealed.bytes};
+}
+
+Result<records::File> seal_bytes(RunContext& context, std::string name, std::string_view bytes) {
+  TRY(const store::Sealed sealed, context.objects.seal_text(bytes));
+  return records::File{std::move(name), sealed.digest, sealed.bytes};
+}
+
+namespace {
+
+Result<const records::File*> file_of(const RunContext& context, std::string_view name) {
+  const records::File* file = context.input.find_file(name);
+  if (file != nullptr) return file;
+  return fail(Code::kInternal, "step.file_missing", "no earlier step left a file \"{}\"", name)
+      .hint("please report this with the pipeline file");
+}
+
+}  // namespace
+
+Result<std::string> bytes_of(const RunContext& context, std::string_view name) {
+  TRY(const records::File* file, file_of(context, name));
+  return context.objects.read(file->digest);
+}
+
+Result<Json> json_of(const RunContext& context, std::string_view name) {
+  TRY(const std::string text, bytes_of(context, name));
+  return parse_json(text);
+}
+
+Result<Npy> array_of(const RunContext& context, std::string_view name) {
+  TRY(const records::File* file, file_of(context, name));
+  return Npy::open(context.objects.path_of(file->digest));
+}
+
 Status account_rows(std::string_view id, std::string_view table, std::int64_t in,
                     std::int64_t out) {
   if (in == out) return {};

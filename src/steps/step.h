@@ -4,12 +4,14 @@
 // must include it and may not include what lies above them.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/node.h"
+#include "base/npy.h"
 #include "base/result.h"
 #include "base/spec.h"
 #include "engines/sql/session.h"
@@ -70,6 +72,13 @@ struct RunContext {
   store::Objects& objects;
   /// What the step last gave for this file, whatever its key was; null at first.
   const records::Dataset* previous = nullptr;
+  /// Null only in tests of steps that do not use it.
+  store::Journal* journal = nullptr;
+  /// Takes words on how far a long step has come: "gbdt trial 3 of 20: best mae 22.61". May be
+  /// empty.
+  std::function<void(const std::string&)> progress{};
+  /// Whether the user asked to stop; for steps that run long outside of SQL. May be empty.
+  std::function<bool()> cancelled{};
 };
 
 /// A number of the step's one-line summary: {"rows", 336776}.
@@ -87,6 +96,8 @@ struct Outcome {
   Json report = Json::object();
   std::vector<Count> counts;
   std::vector<std::string> warnings;
+  /// Folders that a killed run would have gone on from; removed once the step is sealed.
+  std::vector<std::string> scratch{};
   /// Set when the step did its work and the answer is no: the report is kept, the run ends.
   std::optional<Error> verdict;
 };
@@ -100,6 +111,16 @@ using KeyParts = Result<Json> (*)(KeyContext& context);
 /// schema, in order. The bytes do not depend on the number of threads.
 Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
                                    const std::string& query);
+
+/// Seals bytes, or a finished temporary file of `context.objects`, as the file `name`.
+Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path);
+Result<records::File> seal_bytes(RunContext& context, std::string name, std::string_view bytes);
+/// The bytes of a small file that an earlier step left; JSON that it left. Fails with
+/// `store.object_missing` or `store.object_damaged`; a file that no step left is an internal error.
+Result<std::string> bytes_of(const RunContext& context, std::string_view name);
+Result<Json> json_of(const RunContext& context, std::string_view name);
+/// An array that an earlier step left.
+Result<Npy> array_of(const RunContext& context, std::string_view name);
 
 /// Rows in must be rows out: a difference is an internal error `id`, and nothing is sealed.
 Status account_rows(std::string_view id, std::string_view table, std::int64_t in, std::int64_t out);

@@ -15,7 +15,7 @@
 namespace kingpost::store {
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr Micros kDay = 86'400'000'000;
 constexpr std::int64_t kLeastRoom = 64 << 10;
 
@@ -38,6 +38,12 @@ constexpr std::string_view kVersion2[] = {
     "BIGINT NOT NULL, PRIMARY KEY (file, step, execution))",
     "INSERT INTO uses SELECT r.file, e.step, e.id, e.ended FROM executions e JOIN runs r ON "
     "r.id=e.run WHERE e.state='sealed'",
+};
+
+constexpr std::string_view kVersion3[] = {
+    "CREATE TABLE test_openings (test TEXT NOT NULL, version TEXT NOT NULL, number BIGINT NOT "
+    "NULL, "
+    "opened BIGINT NOT NULL, PRIMARY KEY (test, version))",
 };
 
 constexpr std::string_view kExecutionColumns =
@@ -313,6 +319,27 @@ class SqliteJournal final : public Journal {
     });
   }
 
+  Result<TestOpening> open_test(const std::string& test, const std::string& version) override {
+    TestOpening out;
+    const long long now = wall_clock();
+    TRY_STATUS(guarded([&] {
+      soci::transaction transaction(sql_);
+      long long number = 0;
+      sql_ << "SELECT number FROM test_openings WHERE test=:t AND version=:v", soci::into(number),
+          soci::use(test), soci::use(version);
+      out.again = sql_.got_data();
+      if (!out.again) {
+        sql_ << "SELECT count(*) + 1 FROM test_openings WHERE test=:t", soci::into(number),
+            soci::use(test);
+        sql_ << "INSERT INTO test_openings (test, version, number, opened) VALUES (:t, :v, :n, :o)",
+            soci::use(test), soci::use(version), soci::use(number), soci::use(now);
+      }
+      out.number = number;
+      transaction.commit();
+    }));
+    return out;
+  }
+
  private:
   template <typename Work>
   Status guarded(const Work& work) {
@@ -366,6 +393,9 @@ class SqliteJournal final : public Journal {
       }
       if (version_ < 2) {
         for (const std::string_view statement : kVersion2) sql_ << std::string(statement);
+      }
+      if (version_ < 3) {
+        for (const std::string_view statement : kVersion3) sql_ << std::string(statement);
       }
       if (version_ < kSchemaVersion) sql_ << format("PRAGMA user_version={}", kSchemaVersion);
       failpoint("journal_before_commit");

@@ -51,6 +51,14 @@ struct Use {
   Micros used = 0;
 };
 
+/// A version of the models was measured on a test set.
+struct TestOpening {
+  /// Which of the versions that were measured on this test set it is, from 1.
+  std::int64_t number = 0;
+  /// Whether it had been measured before.
+  bool again = false;
+};
+
 class Journal {
  public:
   /// Opens or makes the database and brings its schema up to date in one transaction. Fails with
@@ -98,6 +106,9 @@ class Journal {
   /// Whether a check of this key has passed before.
   virtual Result<bool> check_passed(const std::string& key) = 0;
   virtual Status note_check(const std::string& key) = 0;
+
+  /// Notes that the test set of a digest is opened for a version. The same version counts once.
+  virtual Result<TestOpening> open_test(const std::string& test, const std::string& version) = 0;
 
  protected:
   Journal() = default;

@@ -105,6 +105,18 @@ TEST_F(JournalTest, ADigestCountsOnlyWhenTheFileWasQuiet) {
   EXPECT_FALSE(journal_->known_digest("g", quiet)->has_value());
 }
 
+TEST_F(JournalTest, ATestSetCountsTheVersionsMeasuredOnIt) {
+  const auto opened = [&](const std::string& test, const std::string& version) {
+    return journal_->open_test(test, version).value();
+  };
+  EXPECT_EQ(opened("t", "a").number, 1);
+  EXPECT_EQ(opened("t", "b").number, 2);
+  EXPECT_FALSE(opened("t", "c").again);
+  EXPECT_EQ(opened("t", "b").number, 2);
+  EXPECT_TRUE(opened("t", "b").again);
+  EXPECT_EQ(opened("other", "b").number, 1);
+}
+
 TEST_F(JournalTest, ItsDatabaseIsWhole) {
   EXPECT_TRUE(journal_->verify());
 }

@@ -209,10 +209,19 @@ class JournalTest(DamageCase):
         self.assert_mended()
 
     def test_the_first_schema_is_brought_up_to_date(self):
-        self.sql("DROP TABLE uses", "PRAGMA user_version=1")
+        self.sql("DROP TABLE uses", "DROP TABLE test_openings", "PRAGMA user_version=1")
         self.assertEqual(self.project.run().sealed, STEPS)
         rows = sqlite3.connect(self.database).execute("SELECT count(*) FROM uses").fetchone()
         self.assertEqual(rows[0], 5)
+        self.assert_mended()
+
+    def test_the_second_schema_is_brought_up_to_date(self):
+        self.sql("DROP TABLE test_openings", "PRAGMA user_version=2")
+        self.assertEqual(self.project.run().sealed, STEPS)
+        database = sqlite3.connect(self.database)
+        rows = database.execute("SELECT count(*) FROM test_openings").fetchone()
+        self.assertEqual(rows[0], 0)
+        self.assertGreaterEqual(database.execute("PRAGMA user_version").fetchone()[0], 3)
         self.assert_mended()
 
     def test_read_only(self):

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 #include "engines/yaml/yaml.h"
+#include "lifecycle/lifecycle.h"
 
 namespace kingpost::test {
 namespace {
@@ -70,13 +71,28 @@ records::Table& StepHarness::add_table(const std::string& name, const std::strin
 
 const Node& StepHarness::section(const std::string& yaml, const Field& field,
                                  const std::string& owner) {
-  source_ = std::make_shared<const SourceText>("test.yaml", yaml);
-  const auto node = yaml::parse(source_, faults);
-  section_ = node ? resolve(*node, field, owner, faults) : Node{};
   pipeline_ = Node{};
   pipeline_.kind = Node::Kind::kMap;
-  pipeline_.entries.push_back({owner, section_.mark, section_});
+  other_section(yaml, field, owner);
+  section_ = pipeline_.at(owner);
   return section_;
+}
+
+void StepHarness::other_section(const std::string& yaml, const std::string& step) {
+  other_section(yaml, lifecycle::find_row(step)->spec(), step);
+}
+
+void StepHarness::other_section(const std::string& yaml, const Field& field,
+                                const std::string& owner) {
+  sources_.push_back(std::make_shared<const SourceText>("test.yaml", yaml));
+  const auto node = yaml::parse(sources_.back(), faults);
+  Node resolved = node ? resolve(*node, field, owner, faults) : Node{};
+  pipeline_.entries.push_back({owner, resolved.mark, std::move(resolved)});
+}
+
+void StepHarness::add_file(const std::string& name, const std::string& bytes) {
+  const auto sealed = required(objects->seal_text(bytes));
+  input.put(records::File{name, sealed.digest, sealed.bytes});
 }
 
 records::Catalog StepHarness::check(steps::Check work) {
@@ -89,6 +105,7 @@ records::Catalog StepHarness::check(steps::Check work) {
 
 Result<steps::Outcome> StepHarness::run(steps::Run work) {
   steps::RunContext context{section_, pipeline_, settings, input, *session, *objects};
+  context.journal = journal;
   return work(context);
 }
 

@@ -37,6 +37,13 @@ class StepHarness {
                             std::vector<std::string> key = {});
   /// Parses YAML text as the section of a step; its faults go to `faults`.
   const Node& section(const std::string& yaml, const Field& field, const std::string& owner);
+  /// Adds another step's section to the pipeline, for steps that read it. Call it after `section`.
+  void other_section(const std::string& yaml, const std::string& step);
+  void other_section(const std::string& yaml, const Field& field, const std::string& owner);
+  /// Seals bytes as an input file.
+  void add_file(const std::string& name, const std::string& bytes);
+  /// Passes an outcome's tables and files on as the input of the next run.
+  void pass_on(const steps::Outcome& outcome) { input = outcome.output; }
   /// Runs a check on the input tables' schemas; answers the catalog as it leaves.
   records::Catalog check(steps::Check work);
   /// Runs the step on the input tables.
@@ -50,9 +57,11 @@ class StepHarness {
   std::unique_ptr<store::Objects> objects;
   records::Dataset input;
   Faults faults;
+  /// What `run` hands to the step; null unless a test sets it.
+  store::Journal* journal = nullptr;
 
  private:
-  std::shared_ptr<const SourceText> source_;
+  std::vector<std::shared_ptr<const SourceText>> sources_;
   Node section_;
   Node pipeline_;
 };

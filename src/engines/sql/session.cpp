@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "engines/sql/arrow_batch.h"
 #include "engines/sql/arrow_rows.h"
 #include "engines/sql/dialect.h"
 
@@ -160,6 +161,42 @@ class AdbcSession final : public Session {
     return rows;
   }
 
+  Status stream(const std::string& statement,
+                const std::function<Status(records::Batch&)>& take) override {
+    Stream stream;
+    TRY_STATUS(execute(statement, stream));
+    records::Batch batch;
+    const auto nothing = [](const ArrowSchema&) {};
+    TRY_STATUS(each_array(stream, nothing, [&](const ArrowSchema& schema, const ArrowArray& array) {
+      return add_and_take(schema, array, batch, take);
+    }));
+    if (batch.rows > 0) return take(batch);
+    return {};
+  }
+
+  Status append(const std::string& table, const records::Batch& batch) override {
+    StatementHolder holder;
+    Fault fault;
+    SchemaHolder schema;
+    ArrayHolder array;
+    view_batch(batch, schema.schema, array.array);
+    const auto option = [&](const char* key, const char* value) {
+      return AdbcStatementSetOption(&holder.statement, key, value, &fault.error) == ADBC_STATUS_OK;
+    };
+    std::int64_t affected = -1;
+    const bool fine =
+        AdbcStatementNew(&connection_, &holder.statement, &fault.error) == ADBC_STATUS_OK &&
+        option(ADBC_INGEST_OPTION_TARGET_TABLE, table.c_str()) &&
+        option(ADBC_INGEST_OPTION_TEMPORARY, ADBC_OPTION_VALUE_ENABLED) &&
+        option(ADBC_INGEST_OPTION_MODE, ADBC_INGEST_OPTION_MODE_CREATE_APPEND) &&
+        AdbcStatementBind(&holder.statement, &array.array, &schema.schema, &fault.error) ==
+            ADBC_STATUS_OK &&
+        AdbcStatementExecuteQuery(&holder.statement, nullptr, &affected, &fault.error) ==
+            ADBC_STATUS_OK;
+    if (!fine) return engine_error(fault.text());
+    return {};
+  }
+
   void cancel() override {
     Fault fault;
     AdbcConnectionCancel(&connection_, &fault.error);
@@ -179,26 +216,46 @@ class AdbcSession final : public Session {
     return {};
   }
 
-  static Status drain(Stream& holder, Rows* rows) {
+  static Error stream_error(ArrowArrayStream& stream) {
+    const char* why = stream.get_last_error(&stream);
+    return engine_error(why != nullptr ? why : "the engine broke off without a message");
+  }
+
+  template <typename Begin, typename Visit>
+  static Status each_array(Stream& holder, const Begin& begin, const Visit& visit) {
     ArrowArrayStream& stream = holder.stream;
     if (stream.release == nullptr) return {};
-    const auto last_error = [&] {
-      const char* why = stream.get_last_error(&stream);
-      return engine_error(why != nullptr ? why : "the engine broke off without a message");
-    };
     SchemaHolder schema;
-    if (rows != nullptr) {
-      if (stream.get_schema(&stream, &schema.schema) != 0) return last_error();
-      for (std::int64_t c = 0; c < schema.schema.n_children; ++c) {
-        rows->columns.emplace_back(schema.schema.children[c]->name);
-      }
-    }
+    if (stream.get_schema(&stream, &schema.schema) != 0) return stream_error(stream);
+    begin(schema.schema);
     while (true) {
       ArrayHolder batch;
-      if (stream.get_next(&stream, &batch.array) != 0) return last_error();
+      if (stream.get_next(&stream, &batch.array) != 0) return stream_error(stream);
       if (batch.array.release == nullptr) return {};
-      if (rows != nullptr) TRY_STATUS(append_rows(schema.schema, batch.array, *rows));
+      TRY_STATUS(visit(schema.schema, batch.array));
     }
+  }
+
+  static Status drain(Stream& holder, Rows* rows) {
+    const auto name = [&](const ArrowSchema& schema) {
+      for (std::int64_t c = 0; rows != nullptr && c < schema.n_children; ++c) {
+        rows->columns.emplace_back(schema.children[c]->name);
+      }
+    };
+    return each_array(holder, name, [&](const ArrowSchema& schema, const ArrowArray& array) {
+      return rows == nullptr ? Status() : append_rows(schema, array, *rows);
+    });
+  }
+
+  static Status add_and_take(const ArrowSchema& schema, const ArrowArray& array,
+                             records::Batch& batch,
+                             const std::function<Status(records::Batch&)>& take) {
+    constexpr std::int64_t kEnough = 16'384;
+    TRY_STATUS(append_batch(schema, array, batch));
+    if (batch.rows < kEnough) return {};
+    TRY_STATUS(take(batch));
+    batch = {};
+    return {};
   }
 
   std::string temp_folder_;

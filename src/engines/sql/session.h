@@ -3,6 +3,7 @@
 // is loaded at run time; DuckDB is the embedded default.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "records/tensor.h"
 
 namespace kingpost::sql {
 
@@ -50,6 +52,14 @@ class Session {
   virtual Status run(const std::string& statement) = 0;
   /// Runs a query and keeps its rows: for counts and samples, not for tables.
   virtual Result<Rows> query(const std::string& statement) = 0;
+  /// Runs a query and hands its rows over in order, in batches of some thousand rows, as numbers
+  /// and texts (records::BatchColumn). Ends with the error that `take` answers, if any. Beside the
+  /// errors of `run`: `engine.number_inexact`, `engine.type_unsupported`.
+  virtual Status stream(const std::string& statement,
+                        const std::function<Status(records::Batch&)>& take) = 0;
+  /// Appends a batch to the temporary table `table`, which is made when it is not there: numbers as
+  /// DOUBLE with NaN as null, texts as VARCHAR.
+  virtual Status append(const std::string& table, const records::Batch& batch) = 0;
   /// Ends the statement that is running, from any thread.
   virtual void cancel() = 0;
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <thread>
 
@@ -130,6 +131,88 @@ TEST(Driver, AMissingLibraryIsNamed) {
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().id(), "engine.unavailable");
   EXPECT_THAT(session.error().hint(), HasSubstr("doctor"));
+}
+
+TEST_F(Session, StreamsNumbersAndTexts) {
+  records::Batch all;
+  const auto done = harness.session->stream(
+      "SELECT true AS b, 127::TINYINT AS i8, 9007199254740992 AS i64, -1.50::DECIMAL(9,2) AS d, "
+      "0.25::FLOAT AS f, 'é' AS s, DATE '1969-12-31' AS day, TIMESTAMP '1969-12-31 23:59:59.5' AS "
+      "ts, TIMESTAMPTZ '1970-01-01 00:00:01-01:00' AS tz, NULL::DOUBLE AS n, NULL::VARCHAR AS t, "
+      "5::HUGEINT AS h",
+      [&](records::Batch& batch) {
+        all = batch;
+        return Status();
+      });
+  ASSERT_TRUE(done.has_value());
+  ASSERT_EQ(all.rows, 1);
+  EXPECT_EQ(all.find("b")->numbers[0], 1);
+  EXPECT_EQ(all.find("i8")->numbers[0], 127);
+  EXPECT_EQ(all.find("i64")->numbers[0], 9007199254740992.0);
+  EXPECT_EQ(all.find("d")->numbers[0], -1.5);
+  EXPECT_EQ(all.find("f")->numbers[0], 0.25);
+  EXPECT_EQ(all.find("s")->texts[0], "é");
+  EXPECT_EQ(all.find("day")->numbers[0], -86400e6);
+  EXPECT_EQ(all.find("ts")->numbers[0], -500000);
+  EXPECT_EQ(all.find("tz")->numbers[0], 3601e6);
+  EXPECT_TRUE(std::isnan(all.find("n")->numbers[0]));
+  EXPECT_EQ(all.find("t")->texts[0], "");
+  EXPECT_EQ(all.find("h")->numbers[0], 5);
+}
+
+TEST_F(Session, AStreamHasEveryRowInOrder) {
+  std::int64_t rows = 0;
+  const auto done = harness.session->stream("SELECT i FROM range(100000) AS r(i) ORDER BY i",
+                                            [&](records::Batch& batch) {
+                                              for (const double each : batch.columns[0].numbers) {
+                                                EXPECT_EQ(each, static_cast<double>(rows++));
+                                              }
+                                              return Status();
+                                            });
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(rows, 100000);
+}
+
+TEST_F(Session, AWholeNumberThatAFloatCannotHoldIsRefused) {
+  const auto done = harness.session->stream("SELECT 9007199254740993 AS id",
+                                            [](records::Batch&) { return Status(); });
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().id(), "engine.number_inexact");
+  EXPECT_THAT(done.error().what(), HasSubstr("\"id\" holds 9007199254740993"));
+}
+
+TEST_F(Session, TimesFarOffAreHeldWhereAFloatHoldsThem) {
+  double day = 0;
+  const auto take = [&](records::Batch& batch) {
+    day = batch.columns[0].numbers[0];
+    return Status();
+  };
+  ASSERT_TRUE(harness.session->stream("SELECT DATE '9999-12-31' AS d", take).has_value());
+  EXPECT_EQ(day, 253402214400e6);
+  const auto odd =
+      harness.session->stream("SELECT TIMESTAMP '9999-12-31 00:00:00.000001' AS t", take);
+  ASSERT_FALSE(odd.has_value());
+  EXPECT_EQ(odd.error().id(), "engine.number_inexact");
+}
+
+TEST_F(Session, TheEndThatATakerAsksForIsTheAnswer) {
+  const auto done = harness.session->stream("SELECT 1 AS x", [](records::Batch&) {
+    return Status(fail(Code::kCancelled, "run.cancelled", "enough"));
+  });
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().id(), "run.cancelled");
+}
+
+TEST_F(Session, BatchesAreAppended) {
+  records::Batch batch{2, {}};
+  batch.columns.push_back({.name = "x", .numbers = {1.5, std::nan("")}});
+  batch.columns.push_back({.name = "s", .is_text = true, .texts = {"", "é"}});
+  ASSERT_TRUE(harness.session->append("taken", batch).has_value());
+  ASSERT_TRUE(harness.session->append("taken", batch).has_value());
+  const auto found = rows("SELECT count(*) AS n, count(x) AS x, max(s) AS s FROM taken");
+  EXPECT_EQ(found.integer(0, "n"), 4);
+  EXPECT_EQ(found.integer(0, "x"), 2);
+  EXPECT_EQ(found.text(0, "s"), "é");
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// NumPy files: what was written comes back, and what is no such file is refused.
+#include "base/npy.h"
+
+#include <gtest/gtest.h>
+
+#include "base/files.h"
+#include "support/step_harness.h"
+
+namespace kingpost {
+namespace {
+
+TEST(Npy, WhatIsWrittenInPiecesComesBack) {
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/a.npy";
+  auto writer = NpyWriter::create(path, NpyType::kFloat32, {3, 2});
+  ASSERT_TRUE(writer.has_value());
+  const std::vector<float> last = {5, 6};
+  const std::vector<float> first = {1, 2, 3, 4};
+  ASSERT_TRUE((*writer)->write(4, last.data(), 2).has_value());
+  ASSERT_TRUE((*writer)->write(0, first.data(), 4).has_value());
+  ASSERT_TRUE((*writer)->finish().has_value());
+  const auto array = Npy::open(path);
+  ASSERT_TRUE(array.has_value());
+  EXPECT_EQ(array->rows(), 3);
+  EXPECT_EQ(array->columns(), 2);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(array->floats()[i], static_cast<float>(i + 1));
+}
+
+TEST(Npy, TheHeaderIsNumPys) {
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/a.npy";
+  auto writer = NpyWriter::create(path, NpyType::kUint8, {2});
+  ASSERT_TRUE(writer.has_value());
+  ASSERT_TRUE((*writer)->write(0, "\1\2", 2).has_value());
+  ASSERT_TRUE((*writer)->finish().has_value());
+  const std::string bytes = *read_file(path);
+  EXPECT_EQ(bytes.size(), 130U);
+  EXPECT_EQ(bytes.substr(1, 5), "NUMPY");
+  EXPECT_NE(bytes.find("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }"),
+            std::string::npos);
+  EXPECT_EQ(bytes[127], '\n');
+}
+
+TEST(Npy, EmptyArraysAreArrays) {
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/a.npy";
+  auto writer = NpyWriter::create(path, NpyType::kFloat64, {0, 4});
+  ASSERT_TRUE(writer.has_value());
+  ASSERT_TRUE((*writer)->finish().has_value());
+  const auto array = Npy::open(path);
+  ASSERT_TRUE(array.has_value());
+  EXPECT_EQ(array->rows(), 0);
+  EXPECT_EQ(array->columns(), 4);
+}
+
+TEST(Npy, WhatIsNoArrayIsRefused) {
+  const test::TempFolder folder;
+  const auto refused = [&](const std::string& bytes) {
+    const auto array = Npy::open(folder.write("bad.npy", bytes));
+    return array ? std::string("read") : array.error().id();
+  };
+  const std::string head("\x93NUMPY\x01\x00", 8);
+  const auto with = [&](const std::string& dict, const std::string& data) {
+    return head + std::string(1, static_cast<char>(dict.size())) + std::string(1, '\0') + dict +
+           data;
+  };
+  EXPECT_EQ(refused(""), "npy.malformed");
+  EXPECT_EQ(refused("some text that is no array"), "npy.malformed");
+  EXPECT_EQ(refused(head + "\xff\x7f{'descr'"), "npy.malformed");
+  EXPECT_EQ(refused(with("{'descr': '>f4', 'shape': (1,), }", "1234")), "npy.malformed");
+  EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (2,), }", "1234")), "npy.malformed");
+  EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (-1,), }", "1234")), "npy.malformed");
+  EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (1,), }", "1234")), "read");
+}
+
+}  // namespace
+}  // namespace kingpost

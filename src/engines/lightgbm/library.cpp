@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of calls is filled once for the process and stays until it ends: the library starts
+// threads that must not outlive it.
+#include "engines/lightgbm/library.h"
+
+#include <LightGBM/c_api.h>
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <type_traits>
+#include <vector>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "engines/lightgbm/lightgbm.h"
+
+namespace kingpost::lightgbm {
+namespace {
+
+constexpr const char* kFile = "lib_lightgbm.so";
+
+void drop_line(const char* /*line*/) {}
+
+// GNU OpenMP's threads wait for each other in a loop, which takes many times the processor's time
+// as soon as another program wants it too. It reads this setting only while it is loaded.
+class SleepingThreads {
+ public:
+  SleepingThreads() : is_ours_(std::getenv(kName) == nullptr) {
+    if (is_ours_) setenv(kName, "passive", 0);
+  }
+  ~SleepingThreads() {
+    if (is_ours_) unsetenv(kName);
+  }
+  SleepingThreads(const SleepingThreads&) = delete;
+  SleepingThreads& operator=(const SleepingThreads&) = delete;
+
+ private:
+  static constexpr const char* kName = "OMP_WAIT_POLICY";
+  bool is_ours_;
+};
+
+Error missing(std::string_view why) {
+  return fail(Code::kUnavailable, "lightgbm.library_missing", "could not open {}: {}", kFile,
+              shown(why, 300))
+      .hint("keep the folder `lib` beside the program, or name its folder in KINGPOST_DRIVERS");
+}
+
+// Compared with the header, so that a changed signature does not compile.
+#define KINGPOST_TAKE(field, call)                                          \
+  static_assert(std::is_same_v<decltype(Library::field), decltype(&call)>); \
+  out.field = reinterpret_cast<decltype(&call)>(dlsym(handle, #call));      \
+  if (out.field == nullptr) return missing("it has no " #call)
+
+}  // namespace
+
+std::string library_path() {
+  std::vector<std::string> folders;
+  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
+  folders.push_back(program_folder() + "/lib");
+  folders.push_back(resolve_path(program_folder(), "../lib"));
+  for (const std::string& folder : folders) {
+    std::string path = folder + "/" + kFile;
+    if (exists(path)) return path;
+  }
+  return {};
+}
+
+Result<Library> Library::load(const std::string& path) {
+  Library out;
+  if (path.empty()) return missing("it was not found");
+  const SleepingThreads sleeping;
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return missing(dlerror());
+  KINGPOST_TAKE(last_error, LGBM_GetLastError);
+  KINGPOST_TAKE(on_log, LGBM_RegisterLogCallback);
+  KINGPOST_TAKE(bin, LGBM_DatasetCreateFromMat);
+  KINGPOST_TAKE(set_field, LGBM_DatasetSetField);
+  KINGPOST_TAKE(free_set, LGBM_DatasetFree);
+  KINGPOST_TAKE(create, LGBM_BoosterCreate);
+  KINGPOST_TAKE(add_validation, LGBM_BoosterAddValidData);
+  KINGPOST_TAKE(grow, LGBM_BoosterUpdateOneIter);
+  KINGPOST_TAKE(evaluate, LGBM_BoosterGetEval);
+  KINGPOST_TAKE(metric_count, LGBM_BoosterGetEvalCounts);
+  KINGPOST_TAKE(round_count, LGBM_BoosterGetCurrentIteration);
+  KINGPOST_TAKE(to_text, LGBM_BoosterSaveModelToString);
+  KINGPOST_TAKE(from_text, LGBM_BoosterLoadModelFromString);
+  KINGPOST_TAKE(predict, LGBM_BoosterPredictForMat);
+  KINGPOST_TAKE(importance, LGBM_BoosterFeatureImportance);
+  KINGPOST_TAKE(free_booster, LGBM_BoosterFree);
+  return out;
+}
+
+#undef KINGPOST_TAKE
+
+Result<const Library*> Library::open() {
+  static const Result<Library> opened = load(library_path());
+  if (!opened) return opened.error();
+  opened->on_log(drop_line);
+  return &*opened;
+}
+
+Status Library::done(int answer, std::string_view doing) const {
+  if (answer == 0) return {};
+  return fail(Code::kInvalidInput, "lightgbm.failed", "LightGBM failed while {}: {}", doing,
+              shown(last_error(), 300));
+}
+
+}  // namespace kingpost::lightgbm

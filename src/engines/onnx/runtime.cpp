@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions of ONNX Runtime: what a model takes and gives, checked before the runtime sees it.
+#include "engines/onnx/runtime.h"
+
+#include <onnxruntime/onnxruntime_c_api.h>
+
+#include <optional>
+
+#include "base/text.h"
+#include "engines/onnx/runtime_values.h"
+
+namespace kingpost::onnx {
+namespace {
+
+using records::Batch;
+using records::BatchColumn;
+
+constexpr std::string_view kInvalid = "onnx.invalid_model";
+
+std::string_view word_of(TensorType type) {
+  switch (type) {
+    case TensorType::kFloat:
+      return "float32";
+    case TensorType::kDouble:
+      return "float64";
+    case TensorType::kInt64:
+      return "int64";
+    case TensorType::kBool:
+      return "boolean";
+    case TensorType::kString:
+      return "text";
+  }
+  return "";
+}
+
+Error input_type(const std::string& name, const std::string& what) {
+  return fail(Code::kInvalidInput, "onnx.input_type", "column \"{}\" {}", shown(name), what);
+}
+
+class OrtModel final : public Model {
+ public:
+  explicit OrtModel(const RuntimeApi& runtime)
+      : runtime_(runtime), api_(*runtime.table), session_(runtime.table->ReleaseSession) {}
+
+  Status open(std::string_view bytes) {
+    Held<OrtSessionOptions> options(api_.ReleaseSessionOptions);
+    TRY_STATUS(valid(api_.CreateSessionOptions(options.slot())));
+    TRY_STATUS(configure(options.get()));
+    TRY_STATUS(valid(api_.CreateSessionFromArray(runtime_.env, bytes.data(), bytes.size(),
+                                                 options.get(), session_.slot())));
+    TRY_STATUS(read_ports(true));
+    TRY_STATUS(read_ports(false));
+    for (const Port& each : inputs_) input_names_.push_back(each.name.c_str());
+    for (const Port& each : outputs_) output_names_.push_back(each.name.c_str());
+    return {};
+  }
+
+  const std::vector<Port>& inputs() const override { return inputs_; }
+  const std::vector<Port>& outputs() const override { return outputs_; }
+
+  Result<std::vector<Tensor>> run(const Batch& batch, std::int64_t from,
+                                  std::int64_t rows) const override {
+    if (from < 0 || rows < 0 || from > batch.rows - rows) {
+      return fail(Code::kInternal, kRunFailed, "rows {} to {} of a batch of {}", from, from + rows,
+                  batch.rows);
+    }
+    std::vector<Held<OrtValue>> values;
+    values.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      TRY(const BatchColumn* column, column_for(batch, i));
+      values.emplace_back(api_.ReleaseValue);
+      if (rows > 0) TRY_STATUS(view_rows(runtime_, *column, {from, rows}, values.back()));
+    }
+    if (rows == 0) return nothing();
+    return answer(values);
+  }
+
+  Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) const override {
+    if (inputs.size() != inputs_.size()) {
+      return fail(Code::kInternal, "onnx.input_missing", "{} tensors for {} inputs", inputs.size(),
+                  inputs_.size());
+    }
+    std::vector<Held<OrtValue>> values;
+    values.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      values.emplace_back(api_.ReleaseValue);
+      TRY_STATUS(check(inputs[i], inputs_[i]));
+      TRY_STATUS(view_tensor(runtime_, inputs[i], values.back()));
+    }
+    return answer(values);
+  }
+
+ private:
+  Status valid(OrtStatus* status) const {
+    return checked(api_, status, Code::kInvalidInput, kInvalid);
+  }
+  Status ran(OrtStatus* status) const {
+    return checked(api_, status, Code::kInvalidInput, kRunFailed);
+  }
+
+  Status configure(OrtSessionOptions* options) const {
+    TRY_STATUS(valid(api_.SetIntraOpNumThreads(options, 1)));
+    TRY_STATUS(valid(api_.SetInterOpNumThreads(options, 1)));
+    TRY_STATUS(valid(api_.SetSessionExecutionMode(options, ORT_SEQUENTIAL)));
+    // What is asked for is what runs: the optimiser turns (1 / x) * y into y / x, and a factor
+    // before a matrix product into one after it, so bits of a feature would depend on what follows.
+    TRY_STATUS(valid(api_.SetSessionGraphOptimizationLevel(options, ORT_DISABLE_ALL)));
+    // A pattern is kept for each number of rows that was ever asked for.
+    return valid(api_.DisableMemPattern(options));
+  }
+
+  Status read_ports(bool is_input) {
+    OrtAllocator* allocator = nullptr;
+    TRY_STATUS(valid(api_.GetAllocatorWithDefaultOptions(&allocator)));
+    std::size_t count = 0;
+    OrtSession* session = session_.get();
+    TRY_STATUS(valid(is_input ? api_.SessionGetInputCount(session, &count)
+                              : api_.SessionGetOutputCount(session, &count)));
+    for (std::size_t i = 0; i < count; ++i) {
+      Held<OrtTypeInfo> info(api_.ReleaseTypeInfo);
+      char* name = nullptr;
+      TRY_STATUS(valid(is_input ? api_.SessionGetInputTypeInfo(session, i, info.slot())
+                                : api_.SessionGetOutputTypeInfo(session, i, info.slot())));
+      TRY_STATUS(valid(is_input ? api_.SessionGetInputName(session, i, allocator, &name)
+                                : api_.SessionGetOutputName(session, i, allocator, &name)));
+      Port port{name, TensorType::kFloat, 1};
+      TRY_STATUS(valid(api_.AllocatorFree(allocator, name)));
+      TRY_STATUS(read_port(info.get(), port));
+      (is_input ? inputs_ : outputs_).push_back(std::move(port));
+    }
+    return {};
+  }
+
+  Status read_port(const OrtTypeInfo* info, Port& port) const {
+    const OrtTensorTypeAndShapeInfo* tensor = nullptr;
+    ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+    TRY_STATUS(valid(api_.CastTypeInfoToTensorInfo(info, &tensor)));
+    if (tensor != nullptr) TRY_STATUS(valid(api_.GetTensorElementType(tensor, &element)));
+    const auto type = type_of_element(element);
+    if (!type) {
+      return fail(Code::kInvalidInput, kInvalid,
+                  "\"{}\" is neither numbers, booleans nor texts of a supported type",
+                  shown(port.name));
+    }
+    port.type = *type;
+    std::size_t rank = 0;
+    TRY_STATUS(valid(api_.GetDimensionsCount(tensor, &rank)));
+    std::vector<std::int64_t> shape(rank, 1);
+    TRY_STATUS(valid(api_.GetDimensions(tensor, shape.data(), rank)));
+    port.columns = rank > 1 ? shape.back() : 1;
+    return {};
+  }
+
+  Result<const BatchColumn*> column_for(const Batch& batch, std::size_t input) const {
+    const Port& port = inputs_[input];
+    const bool is_in_place = input < batch.columns.size() && batch.columns[input].name == port.name;
+    const BatchColumn* column = is_in_place ? &batch.columns[input] : batch.find(port.name);
+    if (column == nullptr) {
+      std::vector<std::string> names;
+      for (const BatchColumn& each : batch.columns) names.push_back(each.name);
+      return fail(Code::kInvalidInput, "onnx.input_missing", "there is no column \"{}\"",
+                  shown(port.name))
+          .hint(did_you_mean(port.name, names, "the model needs it"));
+    }
+    const bool is_number = port.type == TensorType::kDouble && !column->is_text;
+    const bool is_text = port.type == TensorType::kString && column->is_text;
+    if ((!is_number && !is_text) || port.columns != 1) {
+      return input_type(port.name, format("is {}, where the model takes {}{}",
+                                          column->is_text ? "text" : "numbers", word_of(port.type),
+                                          port.columns == 1 ? "" : " of several columns"));
+    }
+    const std::size_t values = is_text ? column->texts.size() : column->numbers.size();
+    if (values != static_cast<std::size_t>(batch.rows)) {
+      return input_type(port.name, format("has {} values in {} rows", values, batch.rows));
+    }
+    return column;
+  }
+
+  static Status check(const Tensor& tensor, const Port& port) {
+    const auto count = std::visit([](const auto& values) { return values.size(); }, tensor.data);
+    if (tensor.type() != port.type) {
+      return input_type(port.name, format("is {}, where the model takes {}", word_of(tensor.type()),
+                                          word_of(port.type)));
+    }
+    if (count != static_cast<std::size_t>(tensor.size())) {
+      return input_type(port.name, "has a shape that its values don't fill");
+    }
+    return {};
+  }
+
+  std::vector<Tensor> nothing() const {
+    std::vector<Tensor> out;
+    for (const Port& each : outputs_) {
+      Tensor& tensor = out.emplace_back();
+      tensor.shape = {0, each.columns};
+      if (each.type == TensorType::kDouble) tensor.data.emplace<1>();
+      if (each.type == TensorType::kInt64) tensor.data.emplace<2>();
+      if (each.type == TensorType::kBool) tensor.data.emplace<3>();
+      if (each.type == TensorType::kString) tensor.data.emplace<4>();
+    }
+    return out;
+  }
+
+  Result<std::vector<Tensor>> answer(const std::vector<Held<OrtValue>>& inputs) const {
+    std::vector<const OrtValue*> in;
+    in.reserve(inputs.size());
+    for (const auto& each : inputs) in.push_back(each.get());
+    std::vector<OrtValue*> raw(outputs_.size(), nullptr);
+    TRY_STATUS(ran(api_.Run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
+                            output_names_.data(), output_names_.size(), raw.data())));
+    std::vector<Held<OrtValue>> held;
+    held.reserve(raw.size());
+    for (OrtValue* each : raw) *held.emplace_back(api_.ReleaseValue).slot() = each;
+    std::vector<Tensor> out(raw.size());
+    for (std::size_t i = 0; i < raw.size(); ++i)
+      TRY_STATUS(copy_out(runtime_, held[i].get(), outputs_[i].type, out[i]));
+    return out;
+  }
+
+  const RuntimeApi& runtime_;
+  const OrtApi& api_;
+  Held<OrtSession> session_;
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+  std::vector<const char*> input_names_;
+  std::vector<const char*> output_names_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> Model::load(std::string_view bytes) {
+  TRY(const RuntimeApi* runtime, runtime_api());
+  auto model = std::make_unique<OrtModel>(*runtime);
+  TRY_STATUS(model->open(bytes));
+  return std::unique_ptr<Model>(std::move(model));
+}
+
+}  // namespace kingpost::onnx

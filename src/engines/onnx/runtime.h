@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Running an ONNX graph in process with ONNX Runtime, which is opened at run time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engines/onnx/graph.h"
+#include "records/tensor.h"
+
+namespace kingpost::onnx {
+
+class Model {
+ public:
+  /// Loads a serialised model. It always runs with one thread, in order: that is what makes the
+  /// answers equal bit for bit whatever the batch. Fails with `onnx.runtime_missing` when the
+  /// library is not found, `onnx.invalid_model` with the runtime's own words.
+  static Result<std::unique_ptr<Model>> load(std::string_view bytes);
+  virtual ~Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  virtual const std::vector<Port>& inputs() const = 0;
+  virtual const std::vector<Port>& outputs() const = 0;
+
+  /// Runs rows [from, from + rows) of the batch; columns are found by name. Fails with
+  /// `onnx.input_missing` or `onnx.input_type` naming the column, `onnx.run_failed`. Any number of
+  /// threads may call it at once.
+  virtual Result<std::vector<records::Tensor>> run(const records::Batch& batch, std::int64_t from,
+                                                   std::int64_t rows) const = 0;
+  /// The same on tensors, one per input in order.
+  virtual Result<std::vector<records::Tensor>> run(
+      const std::vector<records::Tensor>& inputs) const = 0;
+
+ protected:
+  Model() = default;
+};
+
+/// The path of the library that `load` would open, or an empty text.
+std::string runtime_path();
+/// The library's version, or an empty text.
+std::string runtime_version();
+
+}  // namespace kingpost::onnx

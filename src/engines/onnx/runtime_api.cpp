@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding and opening the library.
+#include "engines/onnx/runtime_api.h"
+
+#include <dlfcn.h>
+#include <onnxruntime/onnxruntime_c_api.h>
+
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "engines/onnx/runtime.h"
+
+namespace kingpost::onnx {
+namespace {
+
+constexpr const char* kLibrary = "libonnxruntime.so.1";
+
+Error missing(const std::string& why) {
+  return fail(Code::kUnavailable, "onnx.runtime_missing", "ONNX Runtime could not be opened: {}",
+              why)
+      .hint("keep the folder `lib` beside the program, or name its folder in KINGPOST_DRIVERS");
+}
+
+// Errors come back as values, so what the library would print is not wanted.
+void ORT_API_CALL ignore_log(void*, OrtLoggingLevel, const char*, const char*, const char*,
+                             const char*) {}
+
+Status start(RuntimeApi& api) {
+  constexpr std::string_view kId = "onnx.runtime_missing";
+  const OrtApi& table = *api.table;
+  TRY_STATUS(checked(table,
+                     table.CreateEnvWithCustomLogger(&ignore_log, nullptr, ORT_LOGGING_LEVEL_FATAL,
+                                                     "kingpost", &api.env),
+                     Code::kUnavailable, kId));
+  return checked(table,
+                 table.CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &api.memory),
+                 Code::kUnavailable, kId);
+}
+
+Result<RuntimeApi> open_library() {
+  const std::string path = runtime_path();
+  if (path.empty()) return missing(format("{} was not found", kLibrary));
+  void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return missing(shown(::dlerror(), 300));
+  using GetBase = const OrtApiBase* (*)();
+  const auto get_base = reinterpret_cast<GetBase>(::dlsym(library, "OrtGetApiBase"));
+  if (get_base == nullptr) return missing(format("{} is some other library", path));
+  RuntimeApi api;
+  api.version = get_base()->GetVersionString();
+  api.table = get_base()->GetApi(ORT_API_VERSION);
+  if (api.table == nullptr) {
+    return missing(format("{} is too old: version {}", path, shown(api.version)));
+  }
+  TRY_STATUS(start(api));
+  return api;
+}
+
+}  // namespace
+
+std::string runtime_path() {
+  std::vector<std::string> folders;
+  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
+  folders.push_back(program_folder() + "/lib");
+  folders.push_back(resolve_path(program_folder(), "../lib"));
+  for (const std::string& folder : folders) {
+    const std::string path = folder + "/" + kLibrary;
+    if (exists(path)) return path;
+  }
+  return {};
+}
+
+std::string runtime_version() {
+  const auto api = runtime_api();
+  return api.has_value() ? (*api)->version : std::string();
+}
+
+Result<const RuntimeApi*> runtime_api() {
+  static std::mutex mutex;
+  static RuntimeApi* opened = nullptr;
+  const std::lock_guard lock(mutex);
+  if (opened == nullptr) {
+    TRY(RuntimeApi api, open_library());
+    opened = new RuntimeApi(std::move(api));
+  }
+  return static_cast<const RuntimeApi*>(opened);
+}
+
+Status checked(const OrtApi& api, OrtStatus* status, Code code, std::string_view id) {
+  if (status == nullptr) return {};
+  const std::string words = shown(api.GetErrorMessage(status), 500);
+  api.ReleaseStatus(status);
+  return fail(code, id, "ONNX Runtime: {}", words);
+}
+
+}  // namespace kingpost::onnx

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models in the runtime: what goes in, what comes out, and what is refused.
+#include "engines/onnx/runtime.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <thread>
+
+#include "base/files.h"
+
+namespace kingpost::onnx {
+namespace {
+
+using records::Batch;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::unique_ptr<Model> load(const Graph& graph) {
+  auto model = Model::load(graph.bytes());
+  EXPECT_TRUE(model.has_value()) << (model.has_value() ? "" : render(model.error()));
+  return model.has_value() ? std::move(*model) : nullptr;
+}
+
+/// twice = 2 * number; tag = text + "!"; has = whether the text is not null.
+Graph small_graph() {
+  Graph graph("small");
+  const Value number = graph.input("number", TensorType::kDouble);
+  const Value text = graph.input("text", TensorType::kString);
+  graph.output("twice", graph.node("Mul", {number, graph.constant(2.0)}, TensorType::kDouble));
+  graph.output("tag", graph.node("StringConcat", {text, graph.constant("!")}, TensorType::kString));
+  const Value is_null = graph.node("Equal", {text, graph.constant("")}, TensorType::kBool);
+  graph.output("has", graph.node("Not", {is_null}, TensorType::kBool));
+  return graph;
+}
+
+Batch small_batch() {
+  return {4,
+          {{"other", false, {9, 9, 9, 9}, {}},
+           {"text", true, {}, {"a", "", "\xc3\xa9\xe2\x82\xac", std::string("n\0l", 3)}},
+           {"number", false, {1, std::nan(""), -3, 4e300}, {}}}};
+}
+
+TEST(OnnxRuntime, RunsASliceOfABatchByTheNamesOfColumns) {
+  const auto model = load(small_graph());
+  const auto out = model->run(small_batch(), 1, 3);
+  ASSERT_TRUE(out.has_value()) << render(out.error());
+  ASSERT_EQ(out->size(), 3U);
+  EXPECT_THAT((*out)[0].shape, ElementsAre(3, 1));
+  EXPECT_TRUE(std::isnan((*out)[0].doubles()[0]));
+  EXPECT_EQ((*out)[0].doubles()[1], -6);
+  EXPECT_EQ((*out)[0].doubles()[2], 8e300);
+  EXPECT_THAT((*out)[1].texts(),
+              ElementsAre("!", "\xc3\xa9\xe2\x82\xac!", std::string("n\0l!", 4)));
+  EXPECT_THAT((*out)[2].booleans(), ElementsAre(0, 1, 1));
+}
+
+TEST(OnnxRuntime, NamesItsPorts) {
+  const auto model = load(small_graph());
+  ASSERT_EQ(model->inputs().size(), 2U);
+  EXPECT_EQ(model->inputs()[1].name, "text");
+  EXPECT_EQ(model->inputs()[1].type, TensorType::kString);
+  ASSERT_EQ(model->outputs().size(), 3U);
+  EXPECT_EQ(model->outputs()[2].type, TensorType::kBool);
+  EXPECT_EQ(model->outputs()[2].columns, 1);
+}
+
+TEST(OnnxRuntime, TakesAndGivesEveryType) {
+  Graph graph("all");
+  const std::vector<Tensor> in = {Tensor{{2, 2}, std::vector<float>{1, 2, 3, 4}},
+                                  Tensor{{2, 1}, std::vector<double>{0.1, -0.0}},
+                                  Tensor{{2, 1}, std::vector<std::int64_t>{INT64_MIN, INT64_MAX}},
+                                  Tensor{{2, 1}, std::vector<std::uint8_t>{0, 1}},
+                                  Tensor{{2, 1}, std::vector<std::string>{"", "x"}}};
+  for (const Tensor& each : in) {
+    const std::string name = "in" + std::to_string(each.data.index());
+    const Value value = graph.input(name, each.type(), each.shape[1]);
+    graph.output("out" + name, graph.node("Identity", {value}, each.type()), each.shape[1]);
+  }
+  const auto model = load(graph);
+  EXPECT_EQ(model->inputs()[0].columns, 2);
+  const auto out = model->run(in);
+  ASSERT_TRUE(out.has_value()) << render(out.error());
+  EXPECT_EQ(*out, in);
+}
+
+TEST(OnnxRuntime, NoRowsGiveNoRows) {
+  const auto model = load(small_graph());
+  const auto out = model->run(small_batch(), 4, 0);
+  ASSERT_TRUE(out.has_value()) << render(out.error());
+  ASSERT_EQ(out->size(), 3U);
+  EXPECT_THAT((*out)[1].shape, ElementsAre(0, 1));
+  EXPECT_EQ((*out)[1].type(), TensorType::kString);
+  EXPECT_TRUE((*out)[0].doubles().empty());
+}
+
+TEST(OnnxRuntime, OutputsMayBeInputsOrConstants) {
+  Graph graph("plain");
+  const Value a = graph.input("a", TensorType::kDouble);
+  graph.output("a", a);
+  graph.output("again", a);
+  const auto model = load(graph);
+  const auto out = model->run(Batch{2, {{"a", false, {1, 2}, {}}}}, 0, 2);
+  ASSERT_TRUE(out.has_value()) << render(out.error());
+  EXPECT_THAT((*out)[0].doubles(), ElementsAre(1, 2));
+  EXPECT_THAT((*out)[1].doubles(), ElementsAre(1, 2));
+}
+
+TEST(OnnxRuntime, AMissingColumnIsNamed) {
+  const auto model = load(small_graph());
+  Batch batch = small_batch();
+  batch.columns[2].name = "numbr";
+  const auto out = model->run(batch, 0, 1);
+  ASSERT_FALSE(out.has_value());
+  EXPECT_EQ(out.error().id(), "onnx.input_missing");
+  EXPECT_THAT(out.error().what(), HasSubstr("number"));
+  EXPECT_THAT(out.error().hint(), HasSubstr("numbr"));
+  const auto too_few = model->run(std::vector<Tensor>{});
+  ASSERT_FALSE(too_few.has_value());
+  EXPECT_EQ(too_few.error().id(), "onnx.input_missing");
+}
+
+TEST(OnnxRuntime, AColumnOfAnotherTypeOrLengthIsNamed) {
+  const auto model = load(small_graph());
+  Batch swapped = small_batch();
+  std::swap(swapped.columns[1].name, swapped.columns[2].name);
+  Batch cut = small_batch();
+  cut.columns[2].numbers.pop_back();
+  for (const Batch& each : {swapped, cut}) {
+    const auto out = model->run(each, 0, 1);
+    ASSERT_FALSE(out.has_value());
+    EXPECT_EQ(out.error().id(), "onnx.input_type");
+    EXPECT_THAT(out.error().what(), HasSubstr("number"));
+  }
+  const Tensor number{{1, 1}, std::vector<double>{1}};
+  const Tensor torn{{2, 1}, std::vector<double>{1}};
+  const Tensor text{{1, 1}, std::vector<std::string>{"x"}};
+  for (const auto& each : {std::vector<Tensor>{number, number}, std::vector<Tensor>{torn, text}}) {
+    const auto out = model->run(each);
+    ASSERT_FALSE(out.has_value());
+    EXPECT_EQ(out.error().id(), "onnx.input_type");
+  }
+}
+
+TEST(OnnxRuntime, RowsOutsideOfTheBatchAreRefused) {
+  const auto model = load(small_graph());
+  for (const auto& [from, rows] :
+       std::vector<std::pair<int, int>>{{0, 5}, {4, 1}, {-1, 1}, {0, -1}}) {
+    const auto out = model->run(small_batch(), from, rows);
+    ASSERT_FALSE(out.has_value());
+    EXPECT_EQ(out.error().id(), "onnx.run_failed");
+  }
+}
+
+TEST(OnnxRuntime, AFailingRunTellsTheRuntimesWords) {
+  Graph graph("fails");
+  const Value a = graph.input("a", TensorType::kInt64);
+  const Value table = graph.constant(Tensor{{2}, std::vector<float>{1, 2}});
+  graph.output("out", graph.node("Gather", {table, a}, TensorType::kFloat));
+  const auto model = load(graph);
+  const auto out = model->run({Tensor{{1, 1}, std::vector<std::int64_t>{7}}});
+  ASSERT_FALSE(out.has_value());
+  EXPECT_EQ(out.error().id(), "onnx.run_failed");
+  EXPECT_THAT(out.error().what(), HasSubstr("out of"));
+}
+
+TEST(OnnxRuntime, RefusesWhatIsNoModel) {
+  Graph wrong("wrong");
+  const Value a = wrong.input("a", TensorType::kDouble);
+  wrong.output("out", wrong.node("NoSuchOperator", {a}, TensorType::kDouble));
+  Graph mistyped("mistyped");
+  const Value b = mistyped.input("b", TensorType::kDouble);
+  mistyped.output("out", mistyped.node("Floor", {b}, TensorType::kFloat));
+  for (const std::string& bytes :
+       {std::string(), std::string("hello"), wrong.bytes(), mistyped.bytes()}) {
+    const auto model = Model::load(bytes);
+    ASSERT_FALSE(model.has_value());
+    EXPECT_EQ(model.error().id(), "onnx.invalid_model");
+  }
+}
+
+TEST(OnnxRuntime, ManyThreadsMayRunOneModel) {
+  const auto model = load(small_graph());
+  const Batch batch = small_batch();
+  std::vector<std::thread> threads;
+  std::vector<int> fine(4, 0);
+  for (std::size_t t = 0; t < fine.size(); ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 500; ++i) {
+        const auto out = model->run(batch, i % 4, 1);
+        const bool is_right =
+            out.has_value() &&
+            (*out)[1].texts()[0] == batch.columns[1].texts[static_cast<std::size_t>(i % 4)] + "!";
+        fine[t] += is_right ? 1 : 0;
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  EXPECT_THAT(fine, testing::Each(500));
+}
+
+TEST(OnnxRuntime, KnowsItsLibrary) {
+  EXPECT_THAT(runtime_path(), testing::EndsWith("/libonnxruntime.so.1"));
+  EXPECT_THAT(runtime_version(), testing::StartsWith("1."));
+}
+
+// In a process of its own, for a library that is open stays open.
+TEST(OnnxRuntimeDeathTest, SaysWhenItsLibraryCannotBeOpened) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const std::string folder = testing::TempDir() + "/onnx_runtime_test";
+  ASSERT_TRUE(make_folders(folder).has_value());
+  ASSERT_TRUE(write_file(folder + "/libonnxruntime.so.1", "no library").has_value());
+  const auto load_from_there = [&] {
+    ::setenv("KINGPOST_DRIVERS", folder.c_str(), 1);
+    const auto model = Model::load("bytes");
+    std::exit(!model.has_value() && model.error().id() == "onnx.runtime_missing" ? 7 : 1);
+  };
+  EXPECT_EXIT(load_from_there(), testing::ExitedWithCode(7), "");
+}
+
+}  // namespace
+}  // namespace kingpost::onnx
