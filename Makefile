@@ -10,11 +10,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test build setup check format bench clean
+.PHONY: help demo test fuzz build setup check format bench clean
 
 help:
 	@echo "make demo     set up, build, and run the flights example"
 	@echo "make test     set up, build, and run all tests"
+	@echo "make fuzz     10,000 random expressions, the SQL engine against the graph"
 	@echo "make build    set up and build          (PRESET=dev|release|asan)"
 	@echo "make check    format, clang-tidy on changed files, and the project's own checkers"
 	@echo "make format   rewrite the sources in the project's format"
@@ -43,6 +44,9 @@ demo: build
 
 test: build
 	@ctest --preset $(PRESET) | sed -u -E '/^ +Start +[0-9]+: /d; / +Passed +[0-9.]+ sec *$$/d'
+
+fuzz: build
+	build/$(PRESET)/kingpost_fuzz_expression --expressions 10000 --rows 1000 --seed 1
 
 check:
 	@$(PYTHON) tools/setup.py --with lint

@@ -27,6 +27,16 @@ if(test_sources)
                        ${CMAKE_SOURCE_DIR} PROPERTIES LABELS unit)
 endif()
 
+# Random expressions, the engine against the graph: a fixed seed as a test, more by `make fuzz`.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS fuzz/*.cpp)
+add_executable(kingpost_fuzz_expression ${fuzz_sources} tests/support/expression_oracle.cpp)
+target_include_directories(kingpost_fuzz_expression PRIVATE ${CMAKE_SOURCE_DIR}
+                                                            ${CMAKE_SOURCE_DIR}/tests)
+target_link_libraries(kingpost_fuzz_expression PRIVATE kingpost_parts)
+kingpost_finish_executable(kingpost_fuzz_expression)
+add_test(NAME fuzz/expression COMMAND kingpost_fuzz_expression --expressions 300 --rows 200 --seed 7)
+set_tests_properties(fuzz/expression PROPERTIES LABELS fuzz)
+
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 set(clients_python ${deps}/venv/clients/bin/python)
 file(GLOB_RECURSE python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tools/*_test.py

@@ -12,6 +12,7 @@
 #include "engines/sql/types.h"
 #include "steps/05_curate/curate_checks.h"
 #include "steps/05_curate/joins.h"
+#include "steps/05_curate/no_value.h"
 #include "steps/05_curate/split.h"
 #include "steps/knowledge.h"
 
@@ -44,6 +45,7 @@ class Curation {
     TRY_STATUS(count_sides());
     TRY_STATUS(assert_no_crossing());
     TRY_STATUS(run_curate_checks(context_, section_, spine_.rows, outcome_));
+    TRY_STATUS(find_no_value());
     TRY_STATUS(write());
     note_withheld();
     TRY_STATUS(context_.sql.run("DROP TABLE kingpost_rows"));
@@ -309,9 +311,10 @@ class Curation {
   std::string rows_query(const std::vector<std::string>& more, const std::string& which) const {
     std::vector<std::string> items;
     const auto add = [&](std::string_view from, const std::string& name, const std::string& as) {
-      if (leaves(*rows_.find(as))) {
-        items.push_back(format("{}.{} AS {}", from, identifier(name), identifier(as)));
-      }
+      if (!leaves(*rows_.find(as))) return;
+      std::string value = format("{}.{}", from, identifier(name));
+      if (no_value_.count(as) > 0) value = null_for_no_value(value, rows_.find(as)->type);
+      items.push_back(format("{} AS {}", value, identifier(as)));
     };
     for (const std::string& name : spine_.schema.names()) add("s", name, name);
     std::string from =
@@ -326,6 +329,39 @@ class Curation {
     }
     items.insert(items.end(), more.begin(), more.end());
     return format("SELECT {} FROM {} ORDER BY s.file_row_number", join(items, ", "), from);
+  }
+
+  // In the names of a curated row.
+  Status find_no_value() {
+    Json found = Json::array();
+    const auto look = [&](const records::Table& table, const std::vector<std::string>& names,
+                          const std::vector<std::string>& as) -> Status {
+      std::set<std::string> wanted;
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (leaves(*rows_.find(as[i]))) wanted.insert(names[i]);
+      }
+      TRY(const auto counts, count_no_value(context_, table, wanted));
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        const auto count = counts.find(names[i]);
+        if (count == counts.end()) continue;
+        no_value_.insert(as[i]);
+        found.push(Json::object()
+                       .set("column", as[i])
+                       .set("table", table.name)
+                       .set("values", count->second));
+        outcome_.warnings.push_back(
+            format("\"{}\" holds {} ({} in \"{}\"): made null", as[i],
+                   rows_.find(as[i])->type == "string" ? "empty texts" : "NaN",
+                   grouped(count->second), table.name));
+      }
+      return {};
+    };
+    TRY_STATUS(look(spine_, spine_.schema.names(), spine_.schema.names()));
+    for (const Join& join : joins_) {
+      TRY_STATUS(look(*context_.input.find(join.table), join.take, join.names));
+    }
+    outcome_.report.set("no_value", std::move(found));
+    return {};
   }
 
   Status write() {
@@ -381,6 +417,7 @@ class Curation {
   std::vector<Join> joins_;
   std::string target_;
   records::TableSchema rows_;
+  std::set<std::string> no_value_;
   std::string split_kind_;
   std::int64_t labelled_ = 0;
   std::int64_t unlabelled_ = 0;

@@ -409,5 +409,21 @@ TEST(Knowledge, TimesOfOtherColumnsCountAsLater) {
   EXPECT_FALSE(steps::known_in_time({{"t", 0}}, std::nullopt));
 }
 
+TEST_F(Curate, NanAndEmptyTextsBecomeNull) {
+  harness.add_table("events",
+                    "SELECT i AS id, CASE WHEN i % 4 = 0 THEN '' WHEN i % 4 = 1 THEN 'a' END AS s, "
+                    "CASE WHEN i % 5 = 0 THEN CAST('nan' AS DOUBLE) ELSE 1.5 END AS x, CAST(i AS "
+                    "DOUBLE) AS y FROM range(20) AS r(i)",
+                    {"id"});
+  section(std::string(kNumber) + "}");
+  const auto outcome = run();
+  EXPECT_THAT(
+      training(outcome, "SELECT count_if(s = ''), count(s), count_if(isnan(x)), count(x) FROM {}"),
+      ElementsAre(ElementsAre("0", "5", "0", "16")));
+  EXPECT_THAT(outcome.report["no_value"].dump(),
+              HasSubstr("{\"column\":\"s\",\"table\":\"events\",\"values\":5}"));
+  EXPECT_THAT(outcome.warnings, ::testing::Contains(HasSubstr("\"x\" holds NaN")));
+}
+
 }  // namespace
 }  // namespace kingpost

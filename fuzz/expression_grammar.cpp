@@ -1,0 +1,501 @@
+// SPDX-License-Identifier: Apache-2.0
+// The grammar. Functions that are equal only to 1e-6 stand at the root, where a difference cannot
+// jump over the edge of a floor or a comparison.
+#include "fuzz/expression_grammar.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "base/format.h"
+#include "base/text.h"
+
+namespace kingpost::fuzz {
+namespace {
+
+constexpr double kDay = 86400e6;
+constexpr Kind B = Kind::kBoolean;
+constexpr Kind I = Kind::kInteger;
+constexpr Kind D = Kind::kDouble;
+constexpr Kind S = Kind::kText;
+constexpr Kind A = Kind::kDate;
+constexpr Kind T = Kind::kTimestamp;
+constexpr Kind Z = Kind::kInstant;
+
+struct Named {
+  const char* name;
+  const char* type;
+  Kind kind;
+};
+constexpr std::array<Named, 15> kColumns = {{{"b", "boolean", B},
+                                             {"c", "boolean", B},
+                                             {"k", "int8", I},
+                                             {"i", "int32", I},
+                                             {"j", "int32", I},
+                                             {"n", "int64", I},
+                                             {"x", "float64", D},
+                                             {"y", "float64", D},
+                                             {"s", "string", S},
+                                             {"u", "string", S},
+                                             {"d", "date", A},
+                                             {"t", "timestamp", T},
+                                             {"t2", "timestamp", T},
+                                             {"z", "timestamp_utc", Z},
+                                             {"z2", "timestamp_utc", Z}}};
+
+constexpr std::array<const char*, 6> kZones = {
+    "America/New_York",    "Europe/Berlin", "Asia/Kolkata",
+    "Australia/Lord_Howe", "UTC",           "Africa/Casablanca"};
+
+std::string filled(const std::string& form, const std::vector<std::string>& args) {
+  std::string out = form;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    out = replace_all(out, "{" + std::to_string(i) + "}", args[i]);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string Expression::text() const {
+  std::vector<std::string> parts;
+  for (const Expression& each : args) parts.push_back(each.text());
+  return filled(form, parts);
+}
+
+std::string Expression::reference() const {
+  std::vector<std::string> parts;
+  for (const Expression& each : args) parts.push_back(each.reference());
+  const std::string plain = filled(form, parts);
+  if (!may_fail) return plain;
+  if (kind != Kind::kInteger) return "TRY(" + plain + ")";
+  // Beyond 2^53 the product overflows, and the result is null as in the graph. A CASE keeps the
+  // type of the expression.
+  return format("CASE WHEN TRY(CAST({} AS BIGINT) * 1024 - 1) IS NOT NULL THEN TRY({}) END", plain,
+                plain);
+}
+
+records::TableSchema Grammar::schema() const {
+  records::TableSchema out;
+  out.name = "rows";
+  for (const Named& each : kColumns) {
+    records::Column column;
+    column.name = each.name;
+    column.type = each.type;
+    out.columns.push_back(column);
+  }
+  return out;
+}
+
+double Grammar::number(Kind kind) {
+  const auto spread = [&](double size) {
+    return (static_cast<double>(random_() >> 11) / 4503599627370496.0 - 1.0) * size;
+  };
+  if (kind == B) return static_cast<double>(below(2));
+  if (kind == I) {
+    constexpr std::array<double, 8> kEdges = {
+        0, 1, -1, 2, 9007199254740991.0, -9007199254740991.0, 2147483647, -2147483648.0};
+    const auto pick = below(4);
+    if (pick == 0) return kEdges[below(kEdges.size())];
+    return std::round(spread(pick == 1 ? 10 : pick == 2 ? 1e4 : 1e12)) + 0.0;
+  }
+  if (kind == D) {
+    constexpr double kInf = std::numeric_limits<double>::infinity();
+    constexpr std::array<double, 16> kEdges = {0,
+                                               -0.0,
+                                               1,
+                                               -1,
+                                               0.5,
+                                               -0.5,
+                                               1.5,
+                                               2.5,
+                                               kInf,
+                                               -kInf,
+                                               1e300,
+                                               -1e300,
+                                               5e-324,
+                                               0.49999999999999994,
+                                               9007199254740993.0,
+                                               1e-300};
+    const auto pick = below(4);
+    if (pick == 0) return kEdges[below(kEdges.size())];
+    if (pick == 1) return std::round(spread(20)) / 2;
+    return spread(pick == 2 ? 3 : 1e6);
+  }
+  // DST instants of New York and Berlin, the start of 1970, leap days, centuries, year ends.
+  constexpr std::array<double, 14> kTimes = {0,
+                                             -1,
+                                             1362898800e6,
+                                             1362898800e6 - 1,
+                                             1383458400e6,
+                                             1383458400e6 - 1,
+                                             951782400e6,
+                                             951868799e6,
+                                             -2203891200e6,
+                                             4107542400e6,
+                                             1388534399e6,
+                                             1388534400e6,
+                                             1364691600e6,
+                                             1382835600e6};
+  double micros = 0;
+  const auto pick = below(4);
+  if (pick == 0) {
+    micros = kTimes[below(kTimes.size())] + static_cast<double>(below(3)) - 1;
+  } else if (pick == 1) {
+    micros = std::round(spread(4e15));
+  } else {
+    micros = std::round(spread(2e15)) + (pick == 2 ? 0 : 1e15);
+  }
+  return kind == A ? std::floor(micros / kDay) * kDay : micros;
+}
+
+std::string Grammar::text() {
+  static const std::vector<std::string> words = {"a",
+                                                 "A",
+                                                 "abc",
+                                                 "ABC",
+                                                 "abc abc",
+                                                 "b",
+                                                 "\xC3\xA9t\xC3\xA9",
+                                                 "\xC3\x89T\xC3\x89",
+                                                 " x ",
+                                                 "%",
+                                                 "_",
+                                                 "a%b",
+                                                 "a_b",
+                                                 "a\nb",
+                                                 "\xE6\x97\xA5\xE6\x9C\xAC",
+                                                 "O'Hare",
+                                                 "true",
+                                                 "1",
+                                                 "-0",
+                                                 "\xF0\x9F\xA4\xA6\xE2\x80\x8D",
+                                                 "\xC4\xB0",
+                                                 ".*",
+                                                 "\\",
+                                                 "\xCE\xA3\xCF\x83\xCF\x82",
+                                                 "a.b",
+                                                 "[x]",
+                                                 "\xC7\x85"};
+  const auto pick = below(12);
+  if (pick == 0) return std::string(below(12), 'q');
+  if (pick == 1) return words[below(words.size())] + words[below(words.size())];
+  return words[below(words.size())];
+}
+
+records::Batch Grammar::rows(std::int64_t count) {
+  records::Batch out;
+  out.rows = count;
+  for (const Named& each : kColumns) {
+    records::BatchColumn column{.name = each.name, .is_text = each.kind == S};
+    const bool is_small = std::string_view(each.type) == "int8";
+    const bool is_int32 = std::string_view(each.type) == "int32";
+    for (std::int64_t r = 0; r < count; ++r) {
+      const bool is_null = below(8) == 0;
+      if (each.kind == S) {
+        column.texts.push_back(is_null ? std::string() : text());
+        continue;
+      }
+      double value = number(each.kind);
+      if (is_small) value = std::fmod(value, 128) + 0.0;
+      if (is_int32 && std::fabs(value) > 2147483647) value = std::fmod(value, 2147483648.0) + 0.0;
+      column.numbers.push_back(is_null ? std::numeric_limits<double>::quiet_NaN() : value);
+    }
+    out.columns.push_back(std::move(column));
+  }
+  return out;
+}
+
+std::string Grammar::constant(Kind kind) {
+  static const std::vector<std::string> booleans = {"TRUE", "FALSE", "CAST(NULL AS BOOLEAN)"};
+  static const std::vector<std::string> integers = {
+      "0", "1", "(-1)", "2", "7", "(-3)", "100", "1000", "2147483647", "CAST(NULL AS INTEGER)"};
+  static const std::vector<std::string> doubles = {
+      "0.5", "1e0", "(-2.5e0)", "0e0", "1e300", "CAST('inf' AS DOUBLE)", "CAST('nan' AS DOUBLE)",
+      "3e0", "1.25"};
+  static const std::vector<std::string> texts = {"'a'",       "'abc'", "''", "'\xC3\xA9t\xC3\xA9'",
+                                                 "'O''Hare'", "'%'"};
+  const auto of = [&](const std::vector<std::string>& list) { return list[below(list.size())]; };
+  switch (kind) {
+    case B:
+      return of(booleans);
+    case I:
+      return of(integers);
+    case D:
+      return of(doubles);
+    case S:
+      return of(texts);
+    case A:
+      return "DATE '2013-03-10'";
+    case T:
+      return "TIMESTAMP '2013-03-10 02:30:00'";
+    default:
+      return "TIMESTAMPTZ '2013-11-03 05:30:00+00'";
+  }
+}
+
+Expression Grammar::leaf(Kind kind) {
+  std::vector<std::string> names;
+  for (const Named& each : kColumns) {
+    if (each.kind == kind) names.emplace_back(each.name);
+  }
+  const bool is_constant = below(4) == 0;
+  return {.kind = kind, .form = is_constant ? constant(kind) : names[below(names.size())]};
+}
+
+Expression Grammar::made(Kind kind, int depth) {
+  if (depth <= 0 || below(6) == 0) return leaf(kind);
+  const auto& list = rules(kind);
+  const Rule& rule = list[below(list.size())];
+  Expression out{.kind = kind, .form = rule.form, .may_fail = rule.may_fail};
+  out.form = replace_all(out.form, "{zone}", kZones[below(kZones.size())]);
+  for (const Kind each : rule.args) out.args.push_back(made(each, depth - 1));
+  return out;
+}
+
+Expression Grammar::expression() {
+  static const std::vector<Rule> inexact = {{"exp({0})", {D}},
+                                            {"ln({0})", {D}, true},
+                                            {"log10({0})", {D}, true},
+                                            {"log2({0})", {D}, true},
+                                            {"pow(abs({0}), {1})", {D, D}},
+                                            {"exp({0}) + {1}", {D, I}},
+                                            {"coalesce(ln({0}), {1})", {D, D}, false}};
+  constexpr std::array<Kind, 7> kKinds = {B, I, D, S, A, T, Z};
+  const int depth = 1 + static_cast<int>(below(4));
+  if (below(16) != 0) return made(kKinds[below(kKinds.size())], depth);
+  const Rule& rule = inexact[below(inexact.size() - 1)];
+  Expression out{.kind = D, .form = rule.form, .may_fail = rule.may_fail};
+  for (const Kind each : rule.args) out.args.push_back(made(each, 1));
+  return out;
+}
+
+std::vector<Expression> Grammar::smaller(const Expression& expression) {
+  std::vector<Expression> out;
+  for (const Expression& each : expression.args) out.push_back(each);
+  for (std::size_t i = 0; i < expression.args.size(); ++i) {
+    std::vector<Expression> parts = smaller(expression.args[i]);
+    if (!expression.args[i].args.empty()) {
+      parts.push_back(leaf(expression.args[i].kind));
+      parts.push_back(leaf(expression.args[i].kind));
+    }
+    for (const Expression& part : parts) {
+      if (part.kind != expression.args[i].kind) continue;
+      Expression next = expression;
+      next.args[i] = part;
+      out.push_back(std::move(next));
+    }
+  }
+  return out;
+}
+
+const std::vector<Grammar::Rule>& Grammar::rules(Kind kind) {
+  static const std::vector<Rule> booleans = {
+      {"({0} AND {1})", {B, B}},
+      {"({0} OR {1})", {B, B}},
+      {"(NOT {0})", {B}},
+      {"({0} = {1})", {D, D}},
+      {"({0} <> {1})", {D, D}},
+      {"({0} < {1})", {D, D}},
+      {"({0} <= {1})", {D, I}},
+      {"({0} > {1})", {I, D}},
+      {"({0} >= {1})", {I, I}},
+      {"({0} = {1})", {I, I}},
+      {"({0} <> {1})", {B, B}},
+      {"({0} = {1})", {S, S}},
+      {"({0} <> {1})", {S, S}},
+      {"({0} < {1})", {T, T}},
+      {"({0} >= {1})", {Z, Z}},
+      {"({0} = {1})", {A, A}},
+      {"({0} <= {1})", {A, T}},
+      {"(({0} - {1}) > interval '36 hours')", {T, T}},
+      {"({0} IS NULL)", {D}},
+      {"({0} IS NOT NULL)", {S}},
+      {"({0} IS NULL)", {B}},
+      {"({0} IS NOT DISTINCT FROM {1})", {D, D}},
+      {"({0} IS DISTINCT FROM {1})", {I, I}},
+      {"({0} IS DISTINCT FROM {1})", {S, S}},
+      {"({0} IS NOT DISTINCT FROM {1})", {B, B}},
+      {"({0} IS TRUE)", {B}},
+      {"({0} IN ({1}, {2}, 3))", {I, I, I}},
+      {"({0} IN ({1}, 2.5))", {D, D}},
+      {"({0} NOT IN ('a', {1}, 'abc'))", {S, S}},
+      {"({0} BETWEEN {1} AND {2})", {D, D, D}},
+      {"({0} NOT BETWEEN {1} AND {2})", {I, I, I}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, B, B}},
+      {"coalesce({0}, {1})", {B, B}},
+      {"nullif({0}, {1})", {B, B}},
+      {"CAST({0} AS BOOLEAN)", {I}},
+      {"CAST({0} AS BOOLEAN)", {D}},
+      {"({0} LIKE 'a%')", {S}},
+      {"({0} LIKE '%b')", {S}},
+      {"({0} NOT LIKE '%a%')", {S}},
+      {"({0} LIKE 'a_b')", {S}},
+      {"({0} LIKE '%')", {S}},
+      {"({0} LIKE 'a%b')", {S}},
+      {"starts_with({0}, 'ab')", {S}},
+      {"ends_with({0}, '\xC3\xA9')", {S}},
+      {"contains({0}, '.')", {S}},
+      {"contains({0}, '')", {S}},
+  };
+  static const std::vector<Rule> integers = {
+      {"({0} + {1})", {I, I}, true},
+      {"({0} - {1})", {I, I}, true},
+      {"({0} * {1})", {I, I}, true},
+      {"({0} // {1})", {I, I}, true},
+      {"({0} % {1})", {I, I}, true},
+      {"(-{0})", {I}, true},
+      {"abs({0})", {I}, true},
+      {"sign({0})", {D}},
+      {"round({0})", {I}},
+      {"CAST({0} AS INTEGER)", {D}, true},
+      {"TRY_CAST({0} AS BIGINT)", {D}, true},
+      {"CAST({0} AS SMALLINT)", {I}, true},
+      {"CAST({0} AS INTEGER)", {B}},
+      {"greatest({0}, {1})", {I, I}},
+      {"least({0}, {1}, 5)", {I, I}},
+      {"(CASE WHEN {0} THEN {1} WHEN {2} THEN {3} END)", {B, I, B, I}},
+      {"(CASE {0} WHEN 1 THEN {1} ELSE {2} END)", {I, I, I}},
+      {"coalesce({0}, {1}, 0)", {I, I}},
+      {"nullif({0}, {1})", {I, I}},
+      {"length({0})", {S}, false},
+      {"year({0})", {T}},
+      {"month({0})", {Z}},
+      {"day({0})", {A}},
+      {"hour({0})", {T}},
+      {"minute({0})", {Z}},
+      {"second({0})", {T}},
+      {"dayofweek({0})", {T}},
+      {"isodow({0})", {A}},
+      {"dayofyear({0})", {T}},
+      {"quarter({0})", {Z}},
+      {"week({0})", {T}},
+      {"isoyear({0})", {A}},
+      {"extract(millisecond FROM {0})", {T}},
+      {"date_part('us', {0})", {T}},
+      {"minute_of_day({0}, '{zone}')", {Z}},
+      {"minute_of_day({0})", {T}},
+      {"hour({0} AT TIME ZONE '{zone}')", {Z}},
+      {"({0} - {1})", {A, A}},
+      {"date_diff('day', {0}, {1})", {T, T}},
+      {"date_diff('hour', {0}, {1})", {Z, Z}},
+      {"date_diff('month', {0}, {1})", {A, A}},
+      {"date_diff('year', {0}, {1})", {T, A}},
+      {"date_diff('quarter', {0}, {1})", {T, T}},
+      {"date_diff('minute', {0}, {1})", {A, T}},
+      {"date_diff('second', {0}, {1})", {Z, Z}},
+      {"date_sub('day', {0}, {1})", {T, T}},
+      {"date_sub('hour', {0}, {1})", {T, T}},
+      {"date_sub('minute', {0}, {1})", {Z, Z}},
+      {"date_sub('week', {0}, {1})", {A, A}},
+  };
+  static const std::vector<Rule> doubles = {
+      {"({0} + {1})", {D, D}},
+      {"({0} - {1})", {D, I}},
+      {"({0} * {1})", {D, D}},
+      // The sign of zero is not kept, so a divisor must not show it.
+      {"({0} / nullif({1}, 0))", {D, D}},
+      {"({0} / {1})", {I, I}},
+      {"({0} % {1})", {D, D}},
+      {"(-{0})", {D}},
+      {"abs({0})", {D}},
+      {"floor({0})", {D}},
+      {"ceil({0})", {D}},
+      {"floor({0})", {I}},
+      {"round({0})", {D}},
+      {"round({0}, 2)", {D}},
+      {"trunc({0})", {D}},
+      {"sqrt({0})", {D}, true},
+      {"greatest({0}, {1})", {D, D}},
+      {"least({0}, {1}, 1e0)", {D, D}},
+      {"CAST({0} AS DOUBLE)", {I}},
+      {"CAST({0} AS DOUBLE)", {B}},
+      {"CAST(i * 1.5 + {0} AS DOUBLE)", {D}},
+      {"CAST(round(j * 0.25) + {0} AS DOUBLE)", {D}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, D, D}},
+      {"if({0}, {1}, {2})", {B, D, I}},
+      {"coalesce({0}, {1})", {D, D}},
+      {"nullif({0}, {1})", {D, D}},
+      {"epoch({0})", {T}},
+      {"epoch({0} - {1})", {T, T}},
+      {"epoch({0})", {Z}},
+      {"({0} + 0.5)", {D}},
+  };
+  static const std::vector<Rule> texts = {
+      {"lower({0})", {S}},
+      {"upper({0})", {S}},
+      {"({0} || '-' || {1})", {S, S}},
+      {"({0} || {1})", {S, S}},
+      {"concat({0}, {1})", {S, S}},
+      {"concat({0}, {1}, 'x')", {S, I}},
+      {"({0} || {1})", {S, I}},
+      {"CAST({0} AS VARCHAR)", {I}},
+      {"CAST({0} AS VARCHAR)", {B}},
+      {"coalesce({0}, {1})", {S, S}},
+      {"coalesce({0}, '?')", {S}},
+      {"nullif({0}, {1})", {S, S}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, S, S}},
+      {"(CASE WHEN {0} THEN {1} END)", {B, S}},
+      {"(CASE {0} WHEN 'a' THEN {1} ELSE {2} END)", {S, S, S}},
+  };
+  static const std::vector<Rule> dates = {
+      {"CAST({0} AS DATE)", {T}},
+      {"({0} + 30)", {A}},
+      {"({0} - k)", {A}},
+      {"CAST({0} AS DATE)", {Z}},
+      {"coalesce({0}, {1})", {A, A}},
+      {"greatest({0}, {1})", {A, A}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, A, A}},
+  };
+  static const std::vector<Rule> timestamps = {
+      {"({0} + interval '90 minutes')", {T}},
+      {"({0} - interval '2 days')", {T}},
+      {"({0} + k * interval '1 hour')", {T}},
+      {"({0} + interval (k) minute)", {T}},
+      {"({0} + interval '1 day')", {A}},
+      {"CAST({0} AS TIMESTAMP)", {A}},
+      {"CAST({0} AS TIMESTAMP)", {Z}},
+      {"timezone('{zone}', {0})", {Z}},
+      {"({0} AT TIME ZONE '{zone}')", {Z}},
+      {"date_trunc('hour', {0})", {T}},
+      {"date_trunc('week', {0})", {T}},
+      {"date_trunc('month', {0})", {T}},
+      {"date_trunc('quarter', {0})", {T}},
+      {"date_trunc('year', {0})", {A}},
+      {"date_trunc('day', {0})", {T}},
+      {"coalesce({0}, {1})", {T, T}},
+      {"least({0}, {1})", {T, T}},
+      {"nullif({0}, '2013-03-10 02:30:00')", {T}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, T, T}},
+  };
+  static const std::vector<Rule> instants = {
+      {"({0} + to_hours(k))", {Z}},
+      {"({0} - interval '90 seconds')", {Z}},
+      {"timezone('{zone}', {0})", {T}},
+      {"date_trunc('minute', {0})", {Z}},
+      {"date_trunc('day', {0})", {Z}},
+      {"date_trunc('month', {0})", {Z}},
+      {"coalesce({0}, {1})", {Z, Z}},
+      {"greatest({0}, {1})", {Z, Z}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, Z, Z}},
+  };
+  switch (kind) {
+    case B:
+      return booleans;
+    case I:
+      return integers;
+    case D:
+      return doubles;
+    case S:
+      return texts;
+    case A:
+      return dates;
+    case T:
+      return timestamps;
+    default:
+      return instants;
+  }
+}
+
+}  // namespace kingpost::fuzz
