@@ -10,6 +10,12 @@
 #include "steps/04_standardise/standardise.h"
 #include "steps/05_curate/curate.h"
 #include "steps/06_extract_features/extract_features.h"
+#include "steps/07_select_features/select_features.h"
+#include "steps/08_candidates/candidates.h"
+#include "steps/10_train/train.h"
+#include "steps/11_validate_models/validate_models.h"
+#include "steps/12_evaluate/evaluate.h"
+#include "steps/14_select_best/select_best.h"
 
 namespace kingpost::lifecycle {
 
@@ -30,16 +36,27 @@ const std::vector<StepRow>& rows() {
        standardise::kVersion, standardise::spec, standardise::check, standardise::run},
       {5, "curate", "tables", "one training set of curated rows", kRun, curate::kVersion,
        curate::spec, curate::check, curate::run},
-      {6, "extract_features", "training set", "featurizer graph and matrices", kRun, 0,
-       extract_features::spec, extract_features::check},
-      {7, "select_features", "matrices", "kept features, reasons for the others"},
-      {8, "candidates", "task, data shape, file", "model families with search spaces"},
+      {6, "extract_features", "training set", "featurizer graph and matrices", kRun,
+       extract_features::kVersion, extract_features::spec, extract_features::check,
+       extract_features::run, extract_features::key_parts},
+      {7, "select_features", "matrices", "kept features, reasons for the others", kRun,
+       select_features::kVersion, select_features::spec, select_features::check,
+       select_features::run, select_features::key_parts},
+      {8, "candidates", "task, data shape, file", "model families with search spaces", kRun,
+       candidates::kVersion, candidates::spec, candidates::check, candidates::run,
+       candidates::key_parts},
       {9, "code", "user code, templates", "trainers and metrics of the team"},
-      {10, "train", "candidates, matrices", "trials: models, metrics, logs"},
-      {11, "validate_models", "trials", "a verdict per model"},
-      {12, "evaluate", "valid models", "metrics, slices, curves, model card"},
+      {10, "train", "candidates, matrices", "trials: models, metrics, logs", kRun, train::kVersion,
+       train::spec, train::check, train::run},
+      {11, "validate_models", "trials", "a verdict per model", kRun, validate_models::kVersion,
+       validate_models::spec, validate_models::check, validate_models::run,
+       validate_models::key_parts},
+      {12, "evaluate", "valid models", "metrics, slices, curves, model card", kRun,
+       evaluate::kVersion, evaluate::spec, evaluate::check, evaluate::run, evaluate::key_parts},
       {13, "revisit", "evaluations", "a second round, a decision log"},
-      {14, "select_best", "all rounds", "one winner, against the champion"},
+      {14, "select_best", "all rounds", "one winner, against the champion", kRun,
+       select_best::kVersion, select_best::spec, select_best::check, select_best::run,
+       select_best::key_parts},
       {15, "package", "winner", "one bundle: graph, signature, card"},
       {16, "register", "bundle", "model version, aliases, lineage"},
       {17, "containerize", "version", "an OCI image"},

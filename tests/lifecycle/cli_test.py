@@ -65,7 +65,7 @@ class Cli(unittest.TestCase):
 
     def test_ranges(self):
         self.refused("run.unknown_step", 2, "run", "--to", "curat")
-        self.refused("run.step_not_built", 11, "run", "--to", "train")
+        self.refused("run.step_not_built", 11, "run", "--to", "code")
         self.refused("run.step_by_command", 2, "run", "--to", "serve")
         self.refused("run.empty_range", 2, "run", "--from", "curate", "--to", "clean")
         self.refused("run.not_sealed", 7, "run", "--from", "clean")

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names: an output of the graph must not be called as one of its inputs.
+#include "steps/model_graph.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace kingpost::steps {
+
+Result<onnx::Graph> whole_graph(std::string_view featurizer, const std::vector<std::int64_t>& kept,
+                                std::string_view model) {
+  TRY(const onnx::Graph first, onnx::Graph::read(featurizer));
+  TRY(const onnx::Graph second, onnx::Graph::read(model));
+  onnx::Graph out("kingpost");
+  TRY(auto made, out.append(first, {}));
+  const auto features = made.find("features");
+  if (features == made.end()) {
+    return fail(Code::kCorrupt, "onnx.malformed", "the featurizer has no output \"features\"");
+  }
+  const onnx::Value picked = out.columns(features->second, kept);
+  TRY(auto answers, out.append(second, {{"features", picked}}));
+  const auto inputs = out.inputs();
+  for (const onnx::Port& port : second.outputs()) {
+    const bool taken = std::any_of(inputs.begin(), inputs.end(), [&](const onnx::Port& input) {
+      return input.name == port.name;
+    });
+    if (taken) {
+      return fail(Code::kInvalidInput, "onnx.name_taken",
+                  "a curated column is called \"{}\", as an output of the model is", port.name)
+          .hint("rename the column in standardise");
+    }
+    out.output(port.name, answers.at(port.name), port.columns);
+  }
+  out.prune();
+  return out;
+}
+
+}  // namespace kingpost::steps
