@@ -22,6 +22,7 @@ class Parser {
     app_.set_help_all_flag("--help-all", "help of all commands");
     app_.footer(
         "kingpost help lists the 22 steps, the exit statuses and a smallest pipeline file.");
+    add_init();
     add_runs();
     add_store();
     add_data();
@@ -58,6 +59,14 @@ class Parser {
     with_changes(sub);
   }
 
+  void add_init() {
+    auto* init = add(app_, "init", "write a first pipeline file from the data", init_command);
+    init->add_option("DATA", arguments.words, "csv, parquet or ndjson files")->required();
+    init->add_option("--target", arguments.target, "the column to predict");
+    init->add_option("--out", arguments.out, "the file to write; default: kingpost.yaml");
+    init->add_flag("--overwrite", arguments.overwrite, "also when that file is there");
+  }
+
   void add_runs() {
     auto* check = add(app_, "check", "look for every fault before anything runs", check_command);
     with_file(check);
@@ -76,6 +85,10 @@ class Parser {
     auto* why = add(app_, "why", "say which change makes a step run", why_command);
     why->add_option("STEP", arguments.words, "one of the 22 steps")->required()->expected(1);
     with_file_option(why);
+    auto* candidates =
+        add(app_, "candidates", "which models are tried, which not, and why", candidates_command);
+    with_file(candidates);
+    candidates->add_flag("--json", arguments.json, "as JSON");
     auto* status = add(app_, "status", "the 22 steps, what they left and where", status_command);
     with_file(status);
     status->add_flag("--json", arguments.json, "as JSON");

@@ -25,6 +25,10 @@ struct Arguments {
   /// STEP, TABLE, A and B, OUT: what follows the command's own word.
   std::vector<std::string> words;
   int rows = 10;
+  /// Of init: the column to predict, the file to write, and whether it may be there already.
+  std::string target;
+  std::string out;
+  bool overwrite = false;
   /// The whole line, for the journal.
   std::string line;
 };
@@ -44,6 +48,8 @@ Status data_show_command(const Arguments& arguments);
 Status data_diff_command(const Arguments& arguments);
 Status data_export_command(const Arguments& arguments);
 Status data_report_command(const Arguments& arguments);
+Status candidates_command(const Arguments& arguments);
+Status init_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);
 Status doctor_command(const Arguments& arguments);
