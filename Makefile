@@ -30,16 +30,17 @@ build: setup
 
 demo: PRESET = release
 demo: build
-	$(KINGPOST) run $(FLIGHTS)/flights_delay.yaml --to curate
+	$(KINGPOST) run $(FLIGHTS)/flights_delay.yaml
 	@echo
-	$(KINGPOST) run $(FLIGHTS)/flights_late.yaml --to curate
+	$(KINGPOST) run $(FLIGHTS)/flights_late.yaml
 	@echo
 	$(KINGPOST) status $(FLIGHTS)/flights_delay.yaml
 	@echo
 	@echo "Look next:"
 	@echo "  $(KINGPOST) data show training -f $(FLIGHTS)/flights_delay.yaml"
 	@echo "  $(KINGPOST) data report curate -f $(FLIGHTS)/flights_delay.yaml"
-	@echo "  $(KINGPOST) run $(FLIGHTS)/flights_delay.yaml --to curate       (again: nothing to do)"
+	@echo "  $(KINGPOST) data report select_best -f $(FLIGHTS)/flights_delay.yaml"
+	@echo "  $(KINGPOST) run $(FLIGHTS)/flights_delay.yaml       (again: nothing to do)"
 	@echo "  $(KINGPOST) help, and README.md"
 
 test: build

@@ -98,7 +98,7 @@ class Tables(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.exact = Project(FACTS.format(data=DATA, curate=EXACT))
-        cls.exact.call("run", "-q", cls.exact.file)
+        cls.exact.call("run", "-q", "--to", "curate", cls.exact.file)
         cls.checks = {
             check["label"]: check
             for table in cls.exact.report("validate_data")["tables"].values()
@@ -171,7 +171,7 @@ class Tables(unittest.TestCase):
         )
         project = Project(text)
         self.addCleanup(project.close)
-        project.call("run", "-q", project.file)
+        project.call("run", "-q", "--to", "curate", project.file)
         join = project.report("curate")["joins"][0]
         self.assertEqual((join["unmatched"], join["matched"]), (776, 336000))
 

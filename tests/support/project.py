@@ -178,6 +178,9 @@ class Project:
         return {**os.environ, "TZ": "UTC", "TERM": "dumb", **(env or {})}
 
     def run(self, *words, env=None, file="made.yaml", **more):
+        """The steps of the data, unless the words say another end."""
+        if "--to" not in words:
+            words = (*words, "--to", STEPS[-1])
         return self.command("run", file, "--json", *words, env=env, **more)
 
     def why(self, step, *words, env=None):
@@ -190,7 +193,7 @@ class Project:
         done = self.command("data", "list", file, "--json")
         assert done.code == 0, str(done)
         return {f"{each['table']}@{each['step']}": (each["digest"], each["current"])
-                for each in json.loads(done.out)}
+                for each in json.loads(done.out) if "table" in each}
 
     def plan(self, file="made.yaml"):
         done = self.command("plan", file, "--json")

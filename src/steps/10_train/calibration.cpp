@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "base/text.h"
@@ -169,7 +170,7 @@ std::int32_t grow(const std::vector<Block>& blocks, double edge, std::size_t fro
   const std::size_t middle = from + (to - from) / 2;
   // The graph goes left up to the threshold; `between` belongs to the right.
   const float right = between(blocks[middle - 1].last, blocks[middle].first);
-  const float left = std::nextafter(right, -INFINITY);
+  const float left = std::nextafter(right, -std::numeric_limits<float>::infinity());
   const std::int32_t below = grow(blocks, edge, from, middle, tree);
   const std::int32_t above = grow(blocks, edge, middle, to, tree);
   records::TreeNode& node = tree.nodes[static_cast<std::size_t>(at)];
@@ -253,7 +254,7 @@ Json to_json(const Calibration& calibration) {
 double best_threshold(ThresholdBy by, const RawRows& rows) {
   const std::vector<std::size_t> order = ascending(rows);
   const Totals totals = totals_of(rows);
-  double best = -INFINITY;
+  double best = -std::numeric_limits<double>::infinity();
   double threshold = 0.5;
   double hits = 0;
   double called = 0;

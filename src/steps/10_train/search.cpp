@@ -62,16 +62,9 @@ Result<Searched> Search::run(Checkpoint& checkpoint) {
     const Json parameters = draw(candidate_.space, {shared_.options.seed, candidate_.name, number});
     if (!tried.insert(parameters.canonical()).second) continue;
     std::vector<Fitted> models;
-    auto record = checkpoint.find(candidate_.name, number);
-    if (!record) {
-      failpoint("trial_begun");
-      TRY(record, run_trial(number, parameters, models));
-      // Read back from its own text, so that a trial looks the same whether kept or not.
-      TRY(record, parse_json(record->canonical()));
-      TRY_STATUS(checkpoint.keep(candidate_.name, number, *record));
-    }
-    const bool better = is_better(*record, out);
-    out.trials.push_back(std::move(*record));
+    TRY(Json record, record_of(checkpoint, number, parameters, models));
+    const bool better = is_better(record, out);
+    out.trials.push_back(std::move(record));
     if (better) {
       out.best = std::ssize(out.trials) - 1;
       out.models = std::move(models);
@@ -79,6 +72,17 @@ Result<Searched> Search::run(Checkpoint& checkpoint) {
     tell(number, out);
   }
   return out;
+}
+
+Result<Json> Search::record_of(Checkpoint& checkpoint, std::int64_t number, const Json& parameters,
+                               std::vector<Fitted>& models) {
+  if (auto kept = checkpoint.find(candidate_.name, number)) return std::move(*kept);
+  failpoint("trial_begun");
+  TRY(const Json made, run_trial(number, parameters, models));
+  // Read back from its own text, so that a trial looks the same whether kept or not.
+  TRY(Json record, parse_json(made.canonical()));
+  TRY_STATUS(checkpoint.keep(candidate_.name, number, record));
+  return record;
 }
 
 bool Search::is_better(const Json& record, const Searched& so_far) const {

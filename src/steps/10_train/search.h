@@ -71,6 +71,9 @@ class Search {
     std::int64_t rounds = 0;
   };
   std::int64_t trial_count() const;
+  /// What the checkpoint has of the trial, or what it comes to now.
+  Result<Json> record_of(Checkpoint& checkpoint, std::int64_t number, const Json& parameters,
+                         std::vector<Fitted>& models);
   Result<Json> run_trial(std::int64_t number, const Json& parameters, std::vector<Fitted>& models);
   Result<Scored> score(const Json& trial, std::vector<Fitted>& models);
   Result<double> measured(const Fitted& fitted, const LabelledRows& rows) const;
