@@ -126,8 +126,12 @@ Status catch_rows(RunContext& context, const TableFacts& facts, std::vector<Find
     }
   }
   if (looked.empty()) return {};
+  // A LIMIT that keeps the order of rows runs on one thread, in three times the time. Each reader of
+  // the table orders by the row's number.
+  TRY_STATUS(context.sql.run("SET preserve_insertion_order=false"));
   auto done = context.sql.run(format("CREATE OR REPLACE TEMP TABLE {} AS {}", caught_table(),
                                      catching_query(context, facts, looked)));
+  TRY_STATUS(context.sql.run("SET preserve_insertion_order=true"));
   if (done) return read_counts(context, looked);
   // The scan finds out which condition it was.
   if (done.error().id() == "engine.query_failed") return {};
