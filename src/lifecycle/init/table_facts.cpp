@@ -58,6 +58,22 @@ Result<bool> is_unique(sql::Session& session, const std::string& from, std::int6
   return found.integer(0, "n") == rows;
 }
 
+// All pairs, then all triples.
+std::vector<std::vector<std::string>> sets_of(const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> pairs;
+  std::vector<std::vector<std::string>> triples;
+  for (std::size_t a = 0; a < names.size(); ++a) {
+    for (std::size_t b = a + 1; b < names.size(); ++b) {
+      pairs.push_back({names[a], names[b]});
+      for (std::size_t c = b + 1; c < names.size(); ++c) {
+        triples.push_back({names[a], names[b], names[c]});
+      }
+    }
+  }
+  pairs.insert(pairs.end(), triples.begin(), triples.end());
+  return pairs;
+}
+
 // One column, then pairs and triples of the likeliest.
 Result<std::vector<std::string>> find_key(sql::Session& session, const std::string& from,
                                           const TableFacts& facts) {
@@ -72,20 +88,9 @@ Result<std::vector<std::string>> find_key(sql::Session& session, const std::stri
     }
   }
   names.resize(std::min(names.size(), kTried));
-  for (std::size_t a = 0; a < names.size(); ++a) {
-    for (std::size_t b = a + 1; b < names.size(); ++b) {
-      TRY(const bool pair, is_unique(session, from, facts.rows, {names[a], names[b]}));
-      if (pair) return std::vector<std::string>{names[a], names[b]};
-    }
-  }
-  for (std::size_t a = 0; a < names.size(); ++a) {
-    for (std::size_t b = a + 1; b < names.size(); ++b) {
-      for (std::size_t c = b + 1; c < names.size(); ++c) {
-        TRY(const bool triple,
-            is_unique(session, from, facts.rows, {names[a], names[b], names[c]}));
-        if (triple) return std::vector<std::string>{names[a], names[b], names[c]};
-      }
-    }
+  for (auto& set : sets_of(names)) {
+    TRY(const bool unique, is_unique(session, from, facts.rows, set));
+    if (unique) return std::move(set);
   }
   return std::vector<std::string>{};
 }

@@ -35,6 +35,12 @@ Error blame(sql::Session& session, const FitRows& rows, const std::vector<const 
   return fit_failed(*all.front(), error);
 }
 
+// Number features and where their fits go, in the same order.
+struct Numbers {
+  std::vector<const Treatment*> features;
+  std::vector<NumberFit*> fits;
+};
+
 Error no_value(const Treatment& feature) {
   return fail(Code::kDataRejected, "extract_features.no_value",
               "the feature \"{}\" has no value in any training row", feature.name)
@@ -63,32 +69,37 @@ Status read_number(const Treatment& feature, const sql::Rows& rows, std::size_t 
   return {};
 }
 
-// Median, quartiles and ends, of as many features at once as memory allows.
-Status fit_quantiles(sql::Session& session, const FitRows& rows,
-                     const std::vector<const Treatment*>& features, std::vector<NumberFit*>& fits) {
+// Median, quartiles and ends of the features from `first` to before `last`.
+Status fit_some_quantiles(sql::Session& session, const FitRows& rows, const Numbers& numbers,
+                          std::size_t first, std::size_t last) {
+  std::vector<std::string> values;
+  std::vector<std::string> items;
+  for (std::size_t i = first; i < last; ++i) {
+    values.push_back(format("{} AS v{}", number_sql(*numbers.features[i]), i));
+    items.push_back(
+        format("count(v{0}) AS n{0}, count(*) - count(v{0}) AS nulls{0}, min(v{0}) AS least{0}, "
+               "max(v{0}) AS most{0}, quantile_disc(v{0}, 0.25) AS q25_{0}, quantile_disc(v{0}, "
+               "0.5) AS q50_{0}, quantile_disc(v{0}, 0.75) AS q75_{0}",
+               i));
+  }
+  auto found = session.query(format("SELECT {} FROM (SELECT {} FROM {} WHERE {}) AS t",
+                                    join(items, ", "), join(values, ", "), rows.from, rows.where));
+  if (!found) return blame(session, rows, numbers.features, found.error());
+  for (std::size_t i = first; i < last; ++i) {
+    TRY_STATUS(read_number(*numbers.features[i], *found, i, *numbers.fits[i]));
+  }
+  return {};
+}
+
+// As many features at once as memory allows.
+Status fit_quantiles(sql::Session& session, const FitRows& rows, const Numbers& numbers) {
   TRY(const auto counted,
       session.query(format("SELECT count(*) AS n FROM {} WHERE {}", rows.from, rows.where)));
   const std::int64_t n = std::max<std::int64_t>(1, counted.integer(0, "n"));
   const auto at_once = static_cast<std::size_t>(std::max<std::int64_t>(1, kValuesAtOnce / n));
-  for (std::size_t first = 0; first < features.size(); first += at_once) {
-    const std::size_t last = std::min(features.size(), first + at_once);
-    std::vector<std::string> values;
-    std::vector<std::string> items;
-    for (std::size_t i = first; i < last; ++i) {
-      values.push_back(format("{} AS v{}", number_sql(*features[i]), i));
-      items.push_back(
-          format("count(v{0}) AS n{0}, count(*) - count(v{0}) AS nulls{0}, min(v{0}) AS least{0}, "
-                 "max(v{0}) AS most{0}, quantile_disc(v{0}, 0.25) AS q25_{0}, quantile_disc(v{0}, "
-                 "0.5) AS q50_{0}, quantile_disc(v{0}, 0.75) AS q75_{0}",
-                 i));
-    }
-    auto found =
-        session.query(format("SELECT {} FROM (SELECT {} FROM {} WHERE {}) AS t", join(items, ", "),
-                             join(values, ", "), rows.from, rows.where));
-    if (!found) return blame(session, rows, features, found.error());
-    for (std::size_t i = first; i < last; ++i) {
-      TRY_STATUS(read_number(*features[i], *found, i, *fits[i]));
-    }
+  for (std::size_t first = 0; first < numbers.features.size(); first += at_once) {
+    const std::size_t last = std::min(numbers.features.size(), first + at_once);
+    TRY_STATUS(fit_some_quantiles(session, rows, numbers, first, last));
   }
   return {};
 }
@@ -107,36 +118,48 @@ struct Moments {
   }
 };
 
-Status fit_moments(sql::Session& session, const FitRows& rows,
-                   const std::vector<const Treatment*>& features, std::vector<NumberFit*>& fits) {
-  std::vector<std::string> values;
-  std::vector<std::size_t> picked;
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    if (features[i]->missing != Missing::kMean && features[i]->scale != Scale::kZscore) continue;
-    if (!std::isfinite(fits[i]->least) || !std::isfinite(fits[i]->most)) {
-      return fail(Code::kDataRejected, "extract_features.infinite",
-                  "the feature \"{}\" has infinite values, so it has no mean", features[i]->name)
-          .at(features[i]->expression.mark.place())
-          .hint("give it clip_min and clip_max, or use the median and scale: robust");
-    }
-    values.push_back(format("{} AS v{}", number_sql(*features[i]), i));
-    picked.push_back(i);
+// The features that need a mean; an error where it would be of infinite values.
+Result<std::vector<std::size_t>> with_mean(const Numbers& numbers) {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < numbers.features.size(); ++i) {
+    const Treatment& feature = *numbers.features[i];
+    if (feature.missing != Missing::kMean && feature.scale != Scale::kZscore) continue;
+    out.push_back(i);
+    if (std::isfinite(numbers.fits[i]->least) && std::isfinite(numbers.fits[i]->most)) continue;
+    return fail(Code::kDataRejected, "extract_features.infinite",
+                "the feature \"{}\" has infinite values, so it has no mean", feature.name)
+        .at(feature.expression.mark.place())
+        .hint("give it clip_min and clip_max, or use the median and scale: robust");
   }
+  return out;
+}
+
+void add_batch(const records::Batch& batch, std::vector<Moments>& moments) {
+  for (std::size_t k = 0; k < moments.size(); ++k) {
+    for (const double value : batch.columns[k].numbers) {
+      if (!std::isnan(value)) moments[k].add(value);
+    }
+  }
+}
+
+Status fit_moments(sql::Session& session, const FitRows& rows, const Numbers& numbers) {
+  TRY(const auto picked, with_mean(numbers));
   if (picked.empty()) return {};
+  std::vector<std::string> values;
+  for (const std::size_t i : picked) {
+    values.push_back(format("{} AS v{}", number_sql(*numbers.features[i]), i));
+  }
   std::vector<Moments> moments(picked.size());
+  const auto add = [&](records::Batch& batch) {
+    add_batch(batch, moments);
+    return Status();
+  };
   TRY_STATUS(session.stream(format("SELECT {} FROM {} WHERE {} ORDER BY file_row_number",
                                    join(values, ", "), rows.from, rows.where),
-                            [&](records::Batch& batch) {
-                              for (std::size_t k = 0; k < picked.size(); ++k) {
-                                for (const double value : batch.columns[k].numbers) {
-                                  if (!std::isnan(value)) moments[k].add(value);
-                                }
-                              }
-                              return Status();
-                            }));
+                            add));
   for (std::size_t k = 0; k < picked.size(); ++k) {
-    NumberFit& fit = *fits[picked[k]];
-    const Treatment& feature = *features[picked[k]];
+    NumberFit& fit = *numbers.fits[picked[k]];
+    const Treatment& feature = *numbers.features[picked[k]];
     if (feature.missing == Missing::kMean) fit.fill = moments[k].mean;
     if (feature.scale != Scale::kZscore) continue;
     const double deviation = std::sqrt(moments[k].squares / moments[k].n);
@@ -180,7 +203,7 @@ Status fit_levels(sql::Session& session, const FitRows& rows, const Treatment& f
 
 // Suggested only: nearly every row has a category of its own, as in names and free text.
 bool is_no_category(const Treatment& feature, const CategoryFit& fit) {
-  if (!feature.suggested) return false;
+  if (!feature.suggested || feature.kind != Kind::kCategory) return false;
   std::int64_t rows = fit.other_rows;
   for (const Level& level : fit.levels) rows += level.rows;
   const auto distinct = static_cast<std::int64_t>(fit.levels.size()) + fit.other_levels;
@@ -212,24 +235,32 @@ void encode_shares(CategoryFit& fit) {
   for (const Level& level : fit.levels) fit.encoded.push_back(share(level.rows));
 }
 
-Status fit_categories(sql::Session& session, const FitRows& rows, const records::Target& target,
-                      const std::string& label, std::vector<Treatment>& features,
-                      std::vector<LeftOut>& left_out, std::vector<Fit>& fits) {
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    if (features[i].kind != Kind::kCategory) continue;
-    CategoryFit& fit = fits[i].category;
-    TRY_STATUS(fit_levels(session, rows, features[i], fit));
-    if (is_no_category(features[i], fit)) {
-      left_out.push_back({features[i].name, "nearly every row has a value of its own"});
-      features.erase(features.begin() + static_cast<std::ptrdiff_t>(i));
-      fits.erase(fits.begin() + static_cast<std::ptrdiff_t>(i));
-      --i;
+Result<Fit> fit_category(sql::Session& session, const FitRows& rows, const Treatment& feature) {
+  Fit out;
+  if (feature.kind != Kind::kCategory) return out;
+  TRY_STATUS(fit_levels(session, rows, feature, out.category));
+  if (feature.encode == Encode::kOrdinal) encode_ranks(out.category);
+  if (feature.encode == Encode::kFrequency) encode_shares(out.category);
+  return out;
+}
+
+// Categories that are none are taken out of `features`.
+Result<std::vector<Fit>> fit_categories(sql::Session& session, const FitRows& rows,
+                                        std::vector<Treatment>& features,
+                                        std::vector<LeftOut>& left_out) {
+  std::vector<Treatment> kept;
+  std::vector<Fit> fits;
+  for (Treatment& feature : features) {
+    TRY(Fit fit, fit_category(session, rows, feature));
+    if (is_no_category(feature, fit.category)) {
+      left_out.push_back({feature.name, "nearly every row has a value of its own"});
       continue;
     }
-    if (features[i].encode == Encode::kOrdinal) encode_ranks(fit);
-    if (features[i].encode == Encode::kFrequency) encode_shares(fit);
+    kept.push_back(std::move(feature));
+    fits.push_back(std::move(fit));
   }
-  return encode_targets(session, rows, target, label, features, fits);
+  features = std::move(kept);
+  return fits;
 }
 
 }  // namespace
@@ -264,19 +295,17 @@ Result<std::vector<Fit>> fit_features(sql::Session& session, const FitRows& rows
                                       const records::Target& target, const std::string& label,
                                       std::vector<Treatment>& features,
                                       std::vector<LeftOut>& left_out) {
-  std::vector<Fit> fits(features.size());
-  TRY_STATUS(fit_categories(session, rows, target, label, features, left_out, fits));
-  std::vector<const Treatment*> numbers;
-  std::vector<NumberFit*> number_fits;
+  TRY(auto fits, fit_categories(session, rows, features, left_out));
+  TRY_STATUS(encode_targets(session, rows, target, label, features, fits));
+  Numbers numbers;
   for (std::size_t i = 0; i < features.size(); ++i) {
     if (features[i].kind != Kind::kNumber) continue;
-    numbers.push_back(&features[i]);
-    number_fits.push_back(&fits[i].number);
+    numbers.features.push_back(&features[i]);
+    numbers.fits.push_back(&fits[i].number);
   }
-  if (!numbers.empty()) {
-    TRY_STATUS(fit_quantiles(session, rows, numbers, number_fits));
-    TRY_STATUS(fit_moments(session, rows, numbers, number_fits));
-  }
+  if (numbers.features.empty()) return fits;
+  TRY_STATUS(fit_quantiles(session, rows, numbers));
+  TRY_STATUS(fit_moments(session, rows, numbers));
   return fits;
 }
 

@@ -86,6 +86,26 @@ class Coder {
   std::unordered_map<std::string, std::int32_t> codes_;
 };
 
+// One feature's counting.
+struct Counted {
+  Coder coder;
+  Tally tally;
+  CategoryFit& fit;
+  double smoothing;
+};
+
+// Columns: the row's number, the label, then the value of each feature.
+void count_batch(const records::Batch& batch, std::vector<Counted>& counted) {
+  for (std::size_t r = 0; r < static_cast<std::size_t>(batch.rows); ++r) {
+    const int fold = inner_fold(static_cast<std::int64_t>(batch.columns[0].numbers[r]));
+    for (std::size_t k = 0; k < counted.size(); ++k) {
+      const std::int32_t code = counted[k].coder.code(batch.columns[k + 2].texts[r]);
+      counted[k].fit.codes.push_back(code);
+      counted[k].tally.add(fold, static_cast<std::size_t>(code), batch.columns[1].numbers[r]);
+    }
+  }
+}
+
 }  // namespace
 
 std::size_t target_outputs(const records::Target& target) {
@@ -95,39 +115,29 @@ std::size_t target_outputs(const records::Target& target) {
 Status encode_targets(sql::Session& session, const FitRows& rows, const records::Target& target,
                       const std::string& label, const std::vector<Treatment>& features,
                       std::vector<Fit>& fits) {
-  std::vector<std::size_t> picked;
   std::vector<std::string> items = {"CAST(file_row_number AS DOUBLE) AS r",
                                     format("CAST({} AS DOUBLE) AS y", label)};
-  std::vector<Coder> coders;
-  std::vector<Tally> tallies;
+  std::vector<Counted> counted;
   for (std::size_t i = 0; i < features.size(); ++i) {
     if (features[i].kind != Kind::kCategory || features[i].encode != Encode::kTarget) continue;
     items.push_back(format("CAST(({}\n) AS VARCHAR) AS x{}", features[i].expression.text, i));
-    coders.emplace_back(features[i], fits[i].category);
-    tallies.emplace_back(fits[i].category.levels.size() + 2, target_outputs(target));
-    picked.push_back(i);
+    CategoryFit& fit = fits[i].category;
+    counted.push_back({Coder(features[i], fit),
+                       Tally(fit.levels.size() + 2, target_outputs(target)), fit,
+                       features[i].smoothing});
   }
-  if (picked.empty()) return {};
-  TRY_STATUS(session.stream(
-      format("SELECT {} FROM {} WHERE {} ORDER BY file_row_number", join(items, ", "), rows.from,
-             rows.where),
-      [&](records::Batch& batch) {
-        for (std::size_t r = 0; r < static_cast<std::size_t>(batch.rows); ++r) {
-          const int fold = inner_fold(static_cast<std::int64_t>(batch.columns[0].numbers[r]));
-          for (std::size_t k = 0; k < picked.size(); ++k) {
-            const std::int32_t code = coders[k].code(batch.columns[k + 2].texts[r]);
-            fits[picked[k]].category.codes.push_back(code);
-            tallies[k].add(fold, static_cast<std::size_t>(code), batch.columns[1].numbers[r]);
-          }
-        }
-        return Status();
-      }));
-  for (std::size_t k = 0; k < picked.size(); ++k) {
-    CategoryFit& fit = fits[picked[k]].category;
-    const double smoothing = features[picked[k]].smoothing;
-    fit.encoded = tallies[k].means(-1, smoothing);
+  if (counted.empty()) return {};
+  const auto count = [&](records::Batch& batch) {
+    count_batch(batch, counted);
+    return Status();
+  };
+  TRY_STATUS(session.stream(format("SELECT {} FROM {} WHERE {} ORDER BY file_row_number",
+                                   join(items, ", "), rows.from, rows.where),
+                            count));
+  for (Counted& each : counted) {
+    each.fit.encoded = each.tally.means(-1, each.smoothing);
     for (int fold = 0; fold < kInnerFolds; ++fold) {
-      fit.held_out.push_back(tallies[k].means(fold, smoothing));
+      each.fit.held_out.push_back(each.tally.means(fold, each.smoothing));
     }
   }
   return {};
