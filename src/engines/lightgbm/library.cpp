@@ -8,9 +8,8 @@
 
 #include <cstdlib>
 #include <type_traits>
-#include <vector>
 
-#include "base/files.h"
+#include "base/library.h"
 #include "base/text.h"
 #include "engines/lightgbm/lightgbm.h"
 
@@ -54,15 +53,7 @@ Error missing(std::string_view why) {
 }  // namespace
 
 std::string library_path() {
-  std::vector<std::string> folders;
-  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
-  folders.push_back(program_folder() + "/lib");
-  folders.push_back(resolve_path(program_folder(), "../lib"));
-  for (const std::string& folder : folders) {
-    std::string path = folder + "/" + kFile;
-    if (exists(path)) return path;
-  }
-  return {};
+  return find_library(kFile);
 }
 
 Result<Library> Library::load(const std::string& path) {

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "base/files.h"
+#include "base/library.h"
 #include "base/text.h"
 #include "engines/onnx/runtime.h"
 
@@ -61,15 +61,7 @@ Result<RuntimeApi> open_library() {
 }  // namespace
 
 std::string runtime_path() {
-  std::vector<std::string> folders;
-  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
-  folders.push_back(program_folder() + "/lib");
-  folders.push_back(resolve_path(program_folder(), "../lib"));
-  for (const std::string& folder : folders) {
-    const std::string path = folder + "/" + kLibrary;
-    if (exists(path)) return path;
-  }
-  return {};
+  return find_library(kLibrary);
 }
 
 std::string runtime_version() {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "base/files.h"
+#include "base/library.h"
 #include "base/text.h"
 #include "engines/sql/arrow_batch.h"
 #include "engines/sql/arrow_rows.h"
@@ -308,15 +309,7 @@ const std::string& Rows::text(std::size_t row, std::string_view column) const {
 }
 
 std::string driver_path() {
-  std::vector<std::string> folders;
-  if (const char* named = std::getenv("KINGPOST_DRIVERS")) folders.emplace_back(named);
-  folders.push_back(program_folder() + "/lib");
-  folders.push_back(resolve_path(program_folder(), "../lib"));
-  for (const std::string& folder : folders) {
-    const std::string path = folder + "/libduckdb.so";
-    if (exists(path)) return path;
-  }
-  return {};
+  return find_library("libduckdb.so");
 }
 
 Result<std::unique_ptr<Session>> Session::open(const EngineConfig& config) {

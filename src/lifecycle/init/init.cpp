@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 
 #include "base/files.h"
@@ -28,8 +27,10 @@ class Silence final : public Observer {
 class Scratch {
  public:
   static Result<Scratch> make() {
-    const char* named = std::getenv("TMPDIR");
-    std::string pattern = std::string(named != nullptr ? named : "/tmp") + "/kingpost-init-XXXXXX";
+    std::error_code missing;
+    const auto folder = std::filesystem::temp_directory_path(missing);
+    if (missing) return file_error(missing.value(), "use", folder.string());
+    std::string pattern = folder.string() + "/kingpost-init-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) return file_error(errno, "make a folder", pattern);
     return Scratch(pattern);
   }

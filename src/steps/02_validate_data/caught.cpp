@@ -126,8 +126,8 @@ Status catch_rows(RunContext& context, const TableFacts& facts, std::vector<Find
     }
   }
   if (looked.empty()) return {};
-  // A LIMIT that keeps the order of rows runs on one thread, in three times the time. Each reader of
-  // the table orders by the row's number.
+  // A LIMIT that keeps the order of rows runs on one thread, in three times the time. All that read
+  // the table order by the row's number.
   TRY_STATUS(context.sql.run("SET preserve_insertion_order=false"));
   auto done = context.sql.run(format("CREATE OR REPLACE TEMP TABLE {} AS {}", caught_table(),
                                      catching_query(context, facts, looked)));
