@@ -95,9 +95,19 @@ ScoredRows scored(const TrainedModels& trained, const SideRows& side,
   return {trained.task(), trained.outputs(), side.labels, scores, side.weights, threshold};
 }
 
-Result<std::vector<double>> validation_scores(const RunContext& context, const std::string& name) {
-  TRY(const Npy scores, array_of(context, format("scores.{}.npy", name)));
-  return std::vector<double>(scores.doubles(), scores.doubles() + scores.rows() * scores.columns());
+Result<JudgedRows> read_judged(const RunContext& context, const TrainedModels& trained) {
+  JudgedRows out;
+  const bool folded = context.input.find_file("folds.npy") != nullptr;
+  TRY(out.rows, read_side(context, folded ? Side::kTrain : Side::kValidation));
+  for (const TrainedModel& model : trained.models) {
+    const std::string file = format("{}.{}.npy", folded ? "held_out" : "scores", model.name);
+    TRY(const Npy scores, array_of(context, file));
+    TRY_STATUS(account_rows("train.rows_unaccounted", file,
+                            static_cast<std::int64_t>(out.rows.numbers.size()), scores.rows()));
+    const std::int64_t values = scores.rows() * scores.columns();
+    out.scores[model.name].assign(scores.doubles(), scores.doubles() + values);
+  }
+  return out;
 }
 
 Result<std::unique_ptr<onnx::Model>> whole_model(const RunContext& context,

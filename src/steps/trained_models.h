@@ -58,8 +58,14 @@ struct TrainedModels {
 Result<TrainedModels> read_trained(const RunContext& context);
 Result<SideRows> read_side(const RunContext& context, Side side);
 
-/// What the model answered for the validation rows before its refit, [rows, outputs].
-Result<std::vector<double>> validation_scores(const RunContext& context, const std::string& name);
+/// The rows that models are judged on, and what each answered for them without having seen them,
+/// [rows, outputs]: validation rows, by the models before their refit; of a split by folds, which
+/// has none, train rows, each by the model that its fold was held out of.
+struct JudgedRows {
+  SideRows rows;
+  std::map<std::string, std::vector<double>> scores;
+};
+Result<JudgedRows> read_judged(const RunContext& context, const TrainedModels& trained);
 
 /// From a curated row to the answers; and from kept columns of the matrix.
 Result<std::unique_ptr<onnx::Model>> whole_model(const RunContext& context,

@@ -34,7 +34,7 @@ void need(const Status& status) {
 // A column of the raw table, which holds numbers and texts, as its type.
 std::string typed(const records::Column& column) {
   const std::string name = sql::identifier(column.name);
-  const std::string micros = format("make_timestamp(CAST({} AS BIGINT))", name);
+  std::string micros = format("make_timestamp(CAST({} AS BIGINT))", name);
   if (column.type == "string") return format("NULLIF({}, '')", name);
   if (column.type == "boolean") return format("{} <> 0", name);
   if (column.type == "date") return format("CAST({} AS DATE)", micros);

@@ -249,6 +249,7 @@ void TrainedProject::add_model(const std::string& name, const std::string& famil
   candidates_.push(Json::object().set("name", name).set("family", family));
   trials_.push(Json::object().set("candidate", name).set("trial", 0).set("score", 0.0));
   best_.set(name, 0);
+  names_.push_back(name);
   add_scores(name, graph);
 }
 
@@ -269,6 +270,29 @@ void TrainedProject::finish(const std::string& metric) {
   add_file("candidates.json", Json::object().set("candidates", candidates_).dump());
   Json trials = Json::object().set("metric", metric).set("trials", trials_).set("best", best_);
   add_file("trials.json", trials.dump());
+}
+
+void TrainedProject::fold() {
+  std::vector<std::int32_t> folds;
+  for (std::uint8_t& side : sides) {
+    side = side == 1 ? 0 : 2;
+    folds.push_back(side == 0 ? static_cast<std::int32_t>(folds.size() % 2) : -1);
+  }
+  add_array("sides.npy", NpyType::kUint8, sides.data(), {kRows});
+  add_array("folds.npy", NpyType::kInt32, folds.data(), {kRows});
+  const records::Table& table = *input.find("training");
+  add_table("training",
+            format("SELECT * REPLACE (CASE _split WHEN 'validation' THEN 'train' ELSE 'test' END "
+                   "AS _split) FROM read_parquet('{}') ORDER BY id",
+                   objects->path_of(table.digest)),
+            {"id"});
+  for (const std::string& name : names_) {
+    records::File scores = *input.find_file(format("scores.{}.npy", name));
+    scores.name = format("held_out.{}.npy", name);
+    input.put(std::move(scores));
+    const std::int64_t outputs = features.target.task == Task::kMulticlass ? 3 : 1;
+    add_array(format("scores.{}.npy", name), NpyType::kFloat64, nullptr, {0, outputs});
+  }
 }
 
 void TrainedProject::file(const std::string& yaml, const Field& field, const std::string& owner,

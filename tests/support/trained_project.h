@@ -31,6 +31,9 @@ class TrainedProject : public StepHarness {
                  const onnx::Value& raw, Json facts = Json::object(), bool finished = false);
   /// Writes candidates.json and trials.json; call it after the last model.
   void finish(const std::string& metric);
+  /// After finish: makes it a split by folds, whose train rows are those that were validation's and
+  /// whose held-out scores are theirs.
+  void fold();
   /// The step's section, amid those of curate and train; `metric` may be empty.
   void file(const std::string& yaml, const Field& field, const std::string& owner,
             const std::string& metric = {});
@@ -50,6 +53,7 @@ class TrainedProject : public StepHarness {
   void finish_graph(onnx::Graph& graph, const onnx::Value& raw) const;
   void add_scores(const std::string& name, const onnx::Graph& graph);
 
+  std::vector<std::string> names_;
   Json candidates_ = Json::array();
   Json trials_ = Json::array();
   Json best_ = Json::object();

@@ -113,7 +113,7 @@ std::string asof_join(const RunContext& context, const Join& join, std::size_t i
   if (join.ttl) {
     id = format("CASE WHEN _kp_best.t >= _kp_predict - {} THEN {} END", micros(*join.ttl), id);
   }
-  const std::string numbered =
+  std::string numbered =
       format("SELECT * EXCLUDE (_kp_best), {} AS _kp_id_{} FROM ({}) AS f", id, index, found);
   if (!with_taken) return numbered;
   return format("SELECT l.*{} FROM ({}) AS l LEFT JOIN {} AS r ON l._kp_id_{} = r.file_row_number",

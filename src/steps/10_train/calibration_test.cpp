@@ -87,8 +87,8 @@ TEST(Calibration, IsotonicNeverFallsAndTakesTiesTogether) {
   ASSERT_TRUE(found);
   double last = 0;
   double before = -1;
-  for (float x = -1; x < 8; x += 0.01F) {
-    last = step_at(*found, x);
+  for (int hundredths = -100; hundredths < 800; ++hundredths) {
+    last = step_at(*found, static_cast<float>(hundredths) / 100);
     EXPECT_GE(last, before);
     before = last;
   }

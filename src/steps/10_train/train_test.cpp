@@ -166,7 +166,7 @@ TEST_F(Train, NumbersByEveryFamily) {
     EXPECT_TRUE(facts["threshold"].is_null());
     EXPECT_GT(facts["bytes"].integer(), 0);
   }
-  const Json best = json["best"];
+  const Json& best = json["best"];
   const auto trial_score = [&](const std::string& name) {
     for (const Json& each : json["trials"].items()) {
       if (each["candidate"].text() == name && each["trial"] == best[name]) {

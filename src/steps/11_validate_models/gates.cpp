@@ -59,14 +59,7 @@ std::optional<double> share_of(std::string_view text) {
 
 Result<Gates> Gates::open(RunContext& context, const TrainedModels& trained) {
   Gates out(context, trained);
-  TRY(out.side_, read_side(context, Side::kValidation));
-  if (!out.side_.numbers.empty()) {
-    for (const TrainedModel& model : trained.models) {
-      TRY(out.scores_[model.name], validation_scores(context, model.name));
-    }
-    return out;
-  }
-  TRY(out.side_, read_side(context, Side::kTrain));
+  TRY(out.judged_, read_judged(context, trained));
   return out;
 }
 
@@ -97,19 +90,8 @@ Result<Finding> Gates::judge(const Node& gate, const TrainedModel& model) {
 }
 
 Result<double> Gates::value_of(const std::string& metric, const TrainedModel& model) {
-  const auto scores = scores_.find(model.name);
-  if (scores != scores_.end()) {
-    return measure(metric, scored(trained_, side_, scores->second, model.threshold));
-  }
-  if (metric == trained_.trials["metric"].text()) {
-    const std::int64_t best = trained_.trials["best"][model.name].integer();
-    for (const Json& trial : trained_.trials["trials"].items()) {
-      if (trial["candidate"].text() != model.name || trial["trial"].integer() != best) continue;
-      if (trial["score"].is_number()) return trial["score"].number();
-    }
-  }
-  return fail(Code::kDataRejected, "metrics.undefined",
-              "{} is not defined: there are no validation rows", metric);
+  const std::vector<double>& scores = judged_.scores.at(model.name);
+  return measure(metric, scored(trained_, judged_.rows, scores, model.threshold));
 }
 
 Result<Finding> Gates::beats(const Node& gate, const TrainedModel& model) {
@@ -142,7 +124,8 @@ Result<Finding> Gates::beats(const Node& gate, const TrainedModel& model) {
 Result<Finding> Gates::parity(const Node& gate, const TrainedModel& model) {
   const double limit = number_or(gate, "max_abs", 1e-5);
   const std::int64_t rows = integer_or(gate, "rows", 1000);
-  TRY(const Parity found, compare(context_, trained_, model, evenly(side_.numbers, rows), limit));
+  TRY(const Parity found,
+      compare(context_, trained_, model, evenly(judged_.rows.numbers, rows), limit));
   if (found.graph_only) return finding_of(gate, true, "the graph is the only form of this model");
   const bool same = found.other_leaves == 0 && found.other_classes == 0;
   Finding out = finding_of(gate, same && found.largest <= limit, {});
@@ -161,7 +144,7 @@ Result<Finding> Gates::single_feature_share(const Node& gate, const TrainedModel
   shuffling.metric = train_metric(context_.pipeline);
   shuffling.rows = integer_or(gate, "rows", 2000);
   shuffling.threads = context_.settings.engine.threads;
-  TRY(const auto found, importances(context_, trained_, model, side_, shuffling));
+  TRY(const auto found, importances(context_, trained_, model, judged_.rows, shuffling));
   const double share = largest_share(found);
   if (share == 0) return finding_of(gate, true, "no feature makes a difference");
   Finding out = finding_of(gate, share <= limit,

@@ -2,7 +2,6 @@
 // One gate asked of one model.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,7 +29,6 @@ std::optional<double> share_of(std::string_view text);
 
 class Gates {
  public:
-  /// Reads validation rows, or train rows where a split by folds leaves none.
   static Result<Gates> open(RunContext& context, const TrainedModels& trained);
 
   /// Errors of the machine (full disk, cancelled) end the step; what is wrong with the model or the
@@ -50,14 +48,13 @@ class Gates {
   Result<Finding> work(const Node& gate, const TrainedModel& model);
   Result<Finding> calibration(const Node& gate, const TrainedModel& model);
 
-  /// On validation rows; of a split by folds the mean over the held folds.
+  /// On the rows that models are judged on.
   Result<double> value_of(const std::string& metric, const TrainedModel& model);
   Result<records::Batch> first_rows(std::int64_t count);
 
   RunContext& context_;
   const TrainedModels& trained_;
-  SideRows side_;
-  std::map<std::string, std::vector<double>> scores_;
+  JudgedRows judged_;
 };
 
 }  // namespace kingpost::steps::validate_models

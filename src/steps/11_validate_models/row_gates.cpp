@@ -70,7 +70,7 @@ Finding finding_of(const char* gate, bool passed, std::string words, double numb
 Result<records::Batch> Gates::first_rows(std::int64_t count) {
   records::Batch out;
   TRY_STATUS(context_.sql.stream(
-      side_query(context_, trained_, side_.side, count), [&](records::Batch& batch) {
+      side_query(context_, trained_, judged_.rows.side, count), [&](records::Batch& batch) {
         if (out.columns.empty()) {
           out = std::move(batch);
           return Status();
@@ -102,10 +102,10 @@ Result<Finding> Gates::answers(const Node& gate, const TrainedModel& model) {
     if (fault.empty()) ++good;
     if (first.empty() && !fault.empty()) first = format("; row {}: {}", row, fault);
   }
-  return finding_of(
-      "answers", good == rows.rows,
-      format("{} of {} {} rows have an answer{}", good, rows.rows, side_word(side_.side), first),
-      static_cast<double>(good), static_cast<double>(rows.rows));
+  return finding_of("answers", good == rows.rows,
+                    format("{} of {} {} rows have an answer{}", good, rows.rows,
+                           side_word(judged_.rows.side), first),
+                    static_cast<double>(good), static_cast<double>(rows.rows));
 }
 
 Result<Finding> Gates::survives(const Node& gate, const TrainedModel& model) {

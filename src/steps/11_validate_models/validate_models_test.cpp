@@ -217,26 +217,23 @@ TEST_F(ValidateModels, LimitsMetricsWorkAndCalibration) {
   EXPECT_EQ(verdict("[{gate: work, nodes: 10}]", "gbdt"), "not_computed");
 }
 
-TEST_F(ValidateModels, WithoutValidationRowsTheTrialsCount) {
+TEST_F(ValidateModels, FoldsAreJudgedByTheirHeldOutRows) {
   make(Task::kNumber);
-  std::vector<std::uint8_t> sides(600, 0);
-  const std::string path = h->objects->temp_path(".npy");
-  auto writer = NpyWriter::create(path, NpyType::kUint8, {600});
-  ASSERT_TRUE((*writer)->write(0, sides.data(), 600));
-  ASSERT_TRUE((*writer)->finish());
-  const auto sealed = h->objects->seal(path);
-  h->input.put(records::File{"sides.npy", sealed->digest, sealed->bytes});
-  h->add_file("trials.json",
-              R"({"metric": "mae", "best": {"baseline": 0, "gbdt": 1, "linear": 0}, "trials": [
-                  {"candidate": "baseline", "trial": 0, "score": 9.0},
-                  {"candidate": "gbdt", "trial": 0, "score": 10.0},
-                  {"candidate": "gbdt", "trial": 1, "score": 3.0},
-                  {"candidate": "linear", "trial": 0, "score": null}]})");
-  const Json gate = finding("[{gate: beats}]", "gbdt");
-  EXPECT_EQ(gate["verdict"].text(), "passed");
-  EXPECT_EQ(gate["number"].number(), 3);
-  EXPECT_EQ(verdict("[{gate: beats}]", "linear"), "not_computed");
-  EXPECT_EQ(verdict("[{gate: beats, metric: rmse}]", "gbdt"), "not_computed");
+  const Json before = finding("[{gate: beats, metric: rmse}]", "gbdt");
+  h->fold();
+  const Json after = finding("[{gate: beats, metric: rmse}]", "gbdt");
+  EXPECT_EQ(after["verdict"].text(), "passed");
+  EXPECT_EQ(after["number"].number(), before["number"].number());
+  EXPECT_EQ(finding("[{gate: answers, rows: 9}]", "gbdt")["words"].text(),
+            "9 of 9 train rows have an answer");
+  EXPECT_EQ(verdict("[{gate: parity}]", "gbdt"), "passed");
+  EXPECT_EQ(verdict("[{gate: single_feature_share, max: 0.99}]", "gbdt"), "passed");
+  records::File labels = *h->input.find_file("labels.npy");
+  labels.name = "held_out.gbdt.npy";
+  h->input.put(std::move(labels));
+  const auto torn = h->run(run);
+  ASSERT_FALSE(torn);
+  EXPECT_EQ(torn.error().id(), "train.rows_unaccounted");
 }
 
 TEST_F(ValidateModels, RefusesWhatCannotBeAsked) {

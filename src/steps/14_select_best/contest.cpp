@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Values, intervals and constraints on validation rows; of a split by folds, what the trials say.
+// Values, intervals and constraints on the rows that models are judged on.
 #include "steps/14_select_best/contest.h"
-
-#include <cmath>
 
 #include "base/text.h"
 
@@ -30,18 +28,14 @@ std::string failures_of(const Json& verdict) {
 
 Status Contest::open(const std::string& metric) {
   metric_ = metric;
-  TRY(side_, read_side(context_, Side::kValidation));
-  if (!has_validation()) return {};
-  for (const TrainedModel& model : trained_.models) {
-    TRY(scores_[model.name], validation_scores(context_, model.name));
-  }
-  TRY(slices_, slices_of(context_, Side::kValidation,
+  TRY(judged_, read_judged(context_, trained_));
+  TRY(slices_, slices_of(context_, judged_.rows.side,
                          column_lists(context_.pipeline.at("evaluate").at("slices"))));
   return {};
 }
 
 ScoredRows Contest::rows_of(const TrainedModel& model) const {
-  return scored(trained_, side_, scores_.at(model.name), model.threshold);
+  return scored(trained_, judged_.rows, judged_.scores.at(model.name), model.threshold);
 }
 
 Result<std::vector<Entrant>> Contest::entrants(const Json& verdicts, const Node& section) {
@@ -76,10 +70,6 @@ Status Contest::hold_to(const Node& section, Entrant& entrant) {
 }
 
 Status Contest::score(Entrant& entrant) {
-  if (!has_validation()) {
-    score_by_trials(entrant);
-    return {};
-  }
   TRY(const auto prepared, Measure::prepare(metric_, rows_of(*entrant.model)));
   const auto value = prepared->value();
   if (!value) {
@@ -90,44 +80,12 @@ Status Contest::score(Entrant& entrant) {
   Resampling resampling;
   resampling.samples = kSamples;
   resampling.threads = context_.settings.engine.threads;
-  entrant.interval =
-      bootstrap({prepared.get()}, static_cast<std::int64_t>(side_.labels.size()), resampling)[0];
+  entrant.interval = bootstrap(
+      {prepared.get()}, static_cast<std::int64_t>(judged_.rows.labels.size()), resampling)[0];
   return {};
 }
 
-// The standard error is that of the mean over the folds.
-void Contest::score_by_trials(Entrant& entrant) {
-  const std::string& name = entrant.model->name;
-  if (trained_.trials["metric"].text() != metric_) {
-    entrant.words = format("there are no validation rows, and the trials say no {}", metric_);
-    return;
-  }
-  const std::int64_t best = trained_.trials["best"][name].integer();
-  for (const Json& trial : trained_.trials["trials"].items()) {
-    if (trial["candidate"].text() != name || trial["trial"].integer() != best) continue;
-    if (!trial["score"].is_number()) break;
-    entrant.value = trial["score"].number();
-    const auto& folds = trial["fold_scores"].items();
-    if (folds.size() < 2) return;
-    const auto count = static_cast<double>(folds.size());
-    Sum spread;
-    for (const Json& fold : folds) {
-      const double off = fold.number() - *entrant.value;
-      spread.add(off * off);
-    }
-    const double error = std::sqrt(spread.value() / (count - 1) / count);
-    entrant.interval =
-        Interval{*entrant.value - 1.96 * error, *entrant.value + 1.96 * error, error};
-    return;
-  }
-  entrant.words = "its trials have no score";
-}
-
 Result<double> Contest::value_of(const std::string& metric, const TrainedModel& model) {
-  if (!has_validation()) {
-    return fail(Code::kDataRejected, "metrics.undefined",
-                "{} is not defined: there are no validation rows", metric);
-  }
   if (starts_with(metric, kWorstSlice)) {
     return worst_slice(metric.substr(kWorstSlice.size()), model);
   }

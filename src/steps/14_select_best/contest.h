@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the candidates compare on validation rows.
+// How the candidates compare on rows that they have not seen.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,13 +33,12 @@ class Contest {
   /// Everyone, with verdicts not_valid, reference, refused or eligible, in the order of the
   /// candidates.
   Result<std::vector<Entrant>> entrants(const Json& verdicts, const Node& section);
-  bool has_validation() const { return !side_.numbers.empty(); }
+  bool folded() const { return judged_.rows.side == Side::kTrain; }
 
  private:
   Status score(Entrant& entrant);
   /// Eligible where it has a value and keeps every constraint.
   Status hold_to(const Node& section, Entrant& entrant);
-  void score_by_trials(Entrant& entrant);
   /// Fails as metrics do; worst_slice_ takes the worst of the slices that are not small.
   Result<double> value_of(const std::string& metric, const TrainedModel& model);
   Result<double> worst_slice(const std::string& metric, const TrainedModel& model);
@@ -50,9 +48,8 @@ class Contest {
   RunContext& context_;
   const TrainedModels& trained_;
   std::string metric_;
-  SideRows side_;
+  JudgedRows judged_;
   Slices slices_;
-  std::map<std::string, std::vector<double>> scores_;
 };
 
 }  // namespace kingpost::steps::select_best

@@ -40,8 +40,8 @@ class Selection {
     Contest contest(context_, trained);
     TRY_STATUS(contest.open(metric_));
     TRY(entrants_, contest.entrants(verdicts, section));
-    if (!contest.has_validation()) {
-      why_.emplace_back("there are no validation rows: the trials' own folds decide");
+    if (contest.folded()) {
+      why_.emplace_back("each row was scored by the model that its fold was held out of");
     }
     Entrant* winner = choose();
     Json out = Json::object();
@@ -97,7 +97,7 @@ class Selection {
       return nullptr;
     }
     Entrant* winner = best;
-    why_.push_back(format("{} has the best {} on validation rows: {}", best->model->name, metric_,
+    why_.push_back(format("{} has the best {} on unseen rows: {}", best->model->name, metric_,
                           number_text(*best->value)));
     if (context_.section.text_at("rule") == "one_standard_error") winner = as_good(*best);
     winner->verdict = "selected";

@@ -146,27 +146,15 @@ TEST_F(SelectBest, TheWorstSliceCounts) {
   EXPECT_TRUE(none.verdict);
 }
 
-TEST_F(SelectBest, WithoutValidationRowsTheFoldsDecide) {
-  std::vector<std::uint8_t> sides(600, 0);
-  const std::string path = h.objects->temp_path(".npy");
-  auto writer = NpyWriter::create(path, NpyType::kUint8, {600});
-  ASSERT_TRUE((*writer)->write(0, sides.data(), 600));
-  ASSERT_TRUE((*writer)->finish());
-  const auto sealed = h.objects->seal(path);
-  h.input.put(records::File{"sides.npy", sealed->digest, sealed->bytes});
-  h.add_file("trials.json",
-             R"({"metric": "mae", "best": {"gbdt": 1, "linear": 0, "more": 0}, "trials": [
-                 {"candidate": "gbdt", "trial": 0, "score": 1.0, "fold_scores": [1, 1]},
-                 {"candidate": "gbdt", "trial": 1, "score": 3.0, "fold_scores": [2.9, 3.1]},
-                 {"candidate": "linear", "trial": 0, "score": 3.05, "fold_scores": [3, 3.1]}]})");
-  const Outcome outcome = selected("");
-  EXPECT_EQ(outcome.report["name"].text(), "gbdt");
-  EXPECT_THAT(outcome.report["why"].items().at(0).text(), HasSubstr("folds decide"));
-  EXPECT_EQ(row(outcome, "more")["verdict"].text(), "refused");
-  EXPECT_EQ(row(outcome, "more")["words"].text(), "its trials have no score");
-  EXPECT_NEAR(row(outcome, "gbdt")["high"].number(), 3 + 1.96 * 0.1, 1e-12);
-  EXPECT_EQ(winner("rule: one_standard_error"), "linear");
-  EXPECT_TRUE(selected("metric: rmse").verdict);
+TEST_F(SelectBest, HeldOutRowsDecideAmongFolds) {
+  const char* yaml = "require: [{metric: worst_slice_mae, op: '<=', times: 1.5, of: mae}]";
+  const char* slices = "slices: [[color]]\nsmall_below: 5\n";
+  const Outcome before = selected(yaml, slices);
+  h.fold();
+  const Outcome after = selected(yaml, slices);
+  EXPECT_THAT(after.report["why"].items().at(0).text(), HasSubstr("fold was held out"));
+  EXPECT_EQ(after.report["table"].dump(), before.report["table"].dump());
+  EXPECT_EQ(winner("metric: rmse"), "more");
 }
 
 TEST_F(SelectBest, RefusesWhatItCannotDecideBy) {

@@ -47,7 +47,7 @@ bool is_plain_number(const Term& term) {
 // Where NaN may be a value, the engine has it equal to itself and above everything else.
 Value Builder::order_numbers(Order order, const Term& a, const Term& b) {
   if (order == Order::kNotEqual) return test("Not", order_numbers(Order::kEqual, a, b));
-  const Value plain = test(operator_of(order), a.value, b.value);
+  Value plain = test(operator_of(order), a.value, b.value);
   if (!may_be_nan(a) && !may_be_nan(b)) return plain;
   const auto nan_of = [&](const Term& term) { return test("IsNaN", term.value); };
   switch (order) {

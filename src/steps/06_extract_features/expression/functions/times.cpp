@@ -84,7 +84,7 @@ MaybeTerm date_trunc_of(Builder& builder, const Call& call) {
 
 // Both times of one type, behind the part's name.
 std::optional<Terms> two_times(Builder& builder, const Call& call) {
-  const auto times = builder.unify({call.args[1], call.args[2]});
+  auto times = builder.unify({call.args[1], call.args[2]});
   if (!times) return std::nullopt;
   if (!is_time(times->front().type)) {
     want_time(builder, call, 1);
