@@ -11,66 +11,15 @@
 #include <thread>
 
 #include "base/failpoint.h"
+#include "store/database.h"
 
 namespace kingpost::store {
 namespace {
 
-constexpr int kSchemaVersion = 3;
 constexpr Micros kDay = 86'400'000'000;
-constexpr std::int64_t kLeastRoom = 64 << 10;
-
-// What makes an empty database one of version 1.
-constexpr std::string_view kVersion1[] = {
-    "CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL, file TEXT NOT "
-    "NULL, state TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL)",
-    "CREATE TABLE executions (id INTEGER PRIMARY KEY AUTOINCREMENT, run BIGINT NOT NULL, round "
-    "INTEGER NOT NULL, step TEXT NOT NULL, key TEXT NOT NULL, parts TEXT NOT NULL, state TEXT NOT "
-    "NULL, manifest TEXT NOT NULL, started BIGINT NOT NULL, ended BIGINT NOT NULL, error TEXT NOT "
-    "NULL)",
-    "CREATE INDEX executions_by_key ON executions (step, key, state)",
-    "CREATE TABLE sources (path TEXT PRIMARY KEY, size BIGINT NOT NULL, mtime_ns BIGINT NOT NULL, "
-    "inode BIGINT NOT NULL, digest TEXT NOT NULL, noted BIGINT NOT NULL)",
-    "CREATE TABLE checks (key TEXT PRIMARY KEY, passed BIGINT NOT NULL)",
-};
-
-constexpr std::string_view kVersion2[] = {
-    "CREATE TABLE uses (file TEXT NOT NULL, step TEXT NOT NULL, execution BIGINT NOT NULL, used "
-    "BIGINT NOT NULL, PRIMARY KEY (file, step, execution))",
-    "INSERT INTO uses SELECT r.file, e.step, e.id, e.ended FROM executions e JOIN runs r ON "
-    "r.id=e.run WHERE e.state='sealed'",
-};
-
-constexpr std::string_view kVersion3[] = {
-    "CREATE TABLE test_openings (test TEXT NOT NULL, version TEXT NOT NULL, number BIGINT NOT "
-    "NULL, "
-    "opened BIGINT NOT NULL, PRIMARY KEY (test, version))",
-};
 
 constexpr std::string_view kExecutionColumns =
     "id, run, round, step, key, parts, state, manifest, started, ended, error";
-
-Error journal_error(const std::string& path, const std::string& why) {
-  const auto says = [&](std::string_view part) { return why.find(part) != std::string::npos; };
-  // Where the file system has no room for its shared memory, SQLite tells of an I/O error.
-  const bool io = says("disk I/O error") || says("unable to open");
-  const std::int64_t room = io ? disk_free(parent_of(path)) : -1;
-  if (says("is full") || (room >= 0 && room < kLeastRoom)) {
-    return fail(Code::kExhausted, "disk.full", "could not write the journal: {}", why)
-        .hint("free some space on that file system, then run the command again");
-  }
-  if (says("not a database") || says("malformed")) {
-    return fail(Code::kCorrupt, "store.journal_damaged", "the journal \"{}\" is damaged: {}", path,
-                why)
-        .hint(format("move it away (mv {0} {0}.damaged; rm -f {0}-wal {0}-shm) and run again: the "
-                     "objects stay, the steps are done anew",
-                     path));
-  }
-  return fail(Code::kUnavailable, "store.journal_failed", "the journal \"{}\" failed: {}", path,
-              why)
-      .hint(
-          "check that this user may read and write the file and its folder, and that the disk is "
-          "well");
-}
 
 Execution execution_of(const soci::row& row) {
   Execution out;
@@ -106,10 +55,13 @@ class SqliteJournal final : public Journal {
       if (version_ > kSchemaVersion) return;
       use_write_ahead_log();
       if (version_ < kSchemaVersion) migrate();
+      registry_ = make_registry(sql_, path_);
     });
   }
 
   int version() const { return version_; }
+
+  Registry& registry() override { return *registry_; }
 
   Result<std::int64_t> begin_run(const std::string& command, const std::string& file) override {
     long long id = 0;
@@ -388,14 +340,8 @@ class SqliteJournal final : public Journal {
     sql_ << "BEGIN IMMEDIATE";
     try {
       read_version();
-      if (version_ < 1) {
-        for (const std::string_view statement : kVersion1) sql_ << std::string(statement);
-      }
-      if (version_ < 2) {
-        for (const std::string_view statement : kVersion2) sql_ << std::string(statement);
-      }
-      if (version_ < 3) {
-        for (const std::string_view statement : kVersion3) sql_ << std::string(statement);
+      for (const std::string_view statement : schema_changes(version_)) {
+        sql_ << std::string(statement);
       }
       if (version_ < kSchemaVersion) sql_ << format("PRAGMA user_version={}", kSchemaVersion);
       failpoint("journal_before_commit");
@@ -429,6 +375,7 @@ class SqliteJournal final : public Journal {
   soci::session sql_;
   std::string path_;
   int version_ = 0;
+  std::unique_ptr<Registry> registry_;
 };
 
 }  // namespace

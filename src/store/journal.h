@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "store/registry.h"
 
 namespace kingpost::store {
 
@@ -109,6 +110,9 @@ class Journal {
 
   /// Notes that the test set of a digest is opened for a version. The same version counts once.
   virtual Result<TestOpening> open_test(const std::string& test, const std::string& version) = 0;
+
+  /// The registered models. It goes over the journal's own connection and ends with it.
+  virtual Registry& registry() = 0;
 
  protected:
   Journal() = default;

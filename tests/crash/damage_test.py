@@ -14,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from project import STEPS, Project, as_another_user  # noqa: E402
 
 DAY = 86_400_000_000
+NO_REGISTRY = [f"DROP TABLE {table}" for table in
+               ["models", "model_versions", "model_aliases", "model_tags", "model_history"]]
 
 
 def truncate(path):
@@ -209,19 +211,28 @@ class JournalTest(DamageCase):
         self.assert_mended()
 
     def test_the_first_schema_is_brought_up_to_date(self):
-        self.sql("DROP TABLE uses", "DROP TABLE test_openings", "PRAGMA user_version=1")
+        self.sql("DROP TABLE uses", "DROP TABLE test_openings", *NO_REGISTRY,
+                 "PRAGMA user_version=1")
         self.assertEqual(self.project.run().sealed, STEPS)
         rows = sqlite3.connect(self.database).execute("SELECT count(*) FROM uses").fetchone()
         self.assertEqual(rows[0], 5)
         self.assert_mended()
 
     def test_the_second_schema_is_brought_up_to_date(self):
-        self.sql("DROP TABLE test_openings", "PRAGMA user_version=2")
+        self.sql("DROP TABLE test_openings", *NO_REGISTRY, "PRAGMA user_version=2")
         self.assertEqual(self.project.run().sealed, STEPS)
         database = sqlite3.connect(self.database)
         rows = database.execute("SELECT count(*) FROM test_openings").fetchone()
         self.assertEqual(rows[0], 0)
         self.assertGreaterEqual(database.execute("PRAGMA user_version").fetchone()[0], 3)
+        self.assert_mended()
+
+    def test_the_third_schema_is_brought_up_to_date(self):
+        self.sql(*NO_REGISTRY, "PRAGMA user_version=3")
+        self.assertEqual(self.project.run().sealed, STEPS)
+        database = sqlite3.connect(self.database)
+        self.assertEqual(database.execute("SELECT count(*) FROM models").fetchone()[0], 0)
+        self.assertGreaterEqual(database.execute("PRAGMA user_version").fetchone()[0], 4)
         self.assert_mended()
 
     def test_read_only(self):
