@@ -128,6 +128,9 @@ class Parser {
   }
 
   void add_rest() {
+    auto* report = add(app_, "report", "one HTML page of the last run", report_command);
+    with_file(report);
+    report->add_option("--out", arguments.out, "the page to write; default: report.html");
     auto* help = add(app_, "help", "the steps, or the keys of one section", help_command);
     help->add_option("STEP", arguments.words, "one of the 22 steps, or file")->expected(0, 1);
     add(app_, "schema", "the JSON Schema of the pipeline file", schema_command);

@@ -49,6 +49,7 @@ Status data_diff_command(const Arguments& arguments);
 Status data_export_command(const Arguments& arguments);
 Status data_report_command(const Arguments& arguments);
 Status candidates_command(const Arguments& arguments);
+Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);
