@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The version, given by the build to this file alone.
+// The version as the command line prints it.
+#include "base/version.h"
+
 #include "cli/cli.h"
 
 namespace kingpost::cli {
 
 std::string version() {
-  return KINGPOST_VERSION;
+  return std::string(kingpost_version());
 }
 
 }  // namespace kingpost::cli

@@ -16,6 +16,7 @@
 #include "steps/11_validate_models/validate_models.h"
 #include "steps/12_evaluate/evaluate.h"
 #include "steps/14_select_best/select_best.h"
+#include "steps/15_package/package.h"
 
 namespace kingpost::lifecycle {
 
@@ -57,7 +58,8 @@ const std::vector<StepRow>& rows() {
       {14, "select_best", "all rounds", "one winner, against the champion", kRun,
        select_best::kVersion, select_best::spec, select_best::check, select_best::run,
        select_best::key_parts},
-      {15, "package", "winner", "one bundle: graph, signature, card"},
+      {15, "package", "winner", "one bundle: graph, signature, card", kRun, package::kVersion,
+       package::spec, package::check, package::run, package::key_parts},
       {16, "register", "bundle", "model version, aliases, lineage"},
       {17, "containerize", "version", "an OCI image"},
       {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// The recipe: gather what the earlier steps left, write each file, name them all.
+#include "steps/15_package/package.h"
+
+#include <algorithm>
+
+#include "base/digest.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "base/version.h"
+#include "steps/15_package/material.h"
+#include "steps/15_package/sources.h"
+#include "steps/bundle.h"
+#include "steps/input_example.h"
+#include "steps/model_graph.h"
+
+namespace kingpost::steps::package {
+namespace {
+
+constexpr std::size_t kLargestCard = 1U << 20U;
+
+std::string card_path(const Node& section, const Settings& settings) {
+  const std::string path = section.text_at("card");
+  return path.empty() ? path : resolve_path(settings.folder, path);
+}
+
+class Packing {
+ public:
+  explicit Packing(RunContext& context) : context_(context), material_{context} {}
+
+  Result<Outcome> run() {
+    outcome_.output = context_.input;
+    TRY_STATUS(gather());
+    TRY_STATUS(add_model());
+    signature_ = signature_of(material_);
+    TRY_STATUS(add("signature.json", signature_.pretty() + "\n"));
+    TRY_STATUS(add_example());
+    TRY_STATUS(add_facts());
+    TRY_STATUS(add_texts());
+    const std::string sums = bundle_sums(files_);
+    TRY(records::File file, seal_bytes(context_, format("bundle/{}", kBundleSums), sums));
+    outcome_.report.set("bundle", file.digest).set("name", material_.name);
+    outcome_.report.set("model", material_.model->name).set("files", std::ssize(files_) + 1);
+    outcome_.report.set("bytes", bytes_ + file.bytes).set("exact", material_.exact);
+    outcome_.counts = {{"files", std::ssize(files_) + 1}, {"KiB", (bytes_ + file.bytes) / 1024}};
+    outcome_.output.put(std::move(file));
+    return std::move(outcome_);
+  }
+
+ private:
+  Status add(const std::string& name, std::string_view bytes) {
+    TRY(records::File file, seal_bytes(context_, "bundle/" + name, bytes));
+    bytes_ += file.bytes;
+    files_.push_back({name, file.digest, {}});
+    outcome_.output.put(std::move(file));
+    return {};
+  }
+
+  Status gather() {
+    Material& m = material_;
+    TRY(m.trained, read_trained(context_));
+    TRY(m.winner, json_of(context_, "winner.json"));
+    TRY(m.verdicts, json_of(context_, "verdicts.json"));
+    TRY(m.evaluation, json_of(context_, "evaluation.json"));
+    m.metric = train_metric(context_.pipeline);
+    m.model = m.trained.find(m.winner["name"].text());
+    if (m.model == nullptr) {
+      return fail(Code::kInternal, "step.file_missing", "no model of the name \"{}\" was trained",
+                  shown(m.winner["name"].text()));
+    }
+    for (const auto& [name, verdict] : m.verdicts.entries()) {
+      if (verdict["reference"].boolean() && name != m.model->name) m.baseline = name;
+    }
+    m.name = format("{}_{}", context_.settings.project, m.target().name);
+    return {};
+  }
+
+  Status add_model() {
+    Material& m = material_;
+    TRY(const std::string featurizer, bytes_of(context_, "featurizer.onnx"));
+    TRY(const std::string model, bytes_of(context_, format("model.{}.onnx", m.model->name)));
+    TRY(onnx::Graph graph, whole_graph(featurizer, m.trained.kept, model));
+    graph.note("name", m.name);
+    graph.note("task", std::string(records::task_word(m.task())));
+    graph.note("target", m.target().name);
+    graph.note("kingpost", std::string(kingpost_version()));
+    m.ports = graph.inputs();
+    m.outputs = graph.outputs();
+    m.exact = m.trained.features.exact && onnx::inexact_operators(graph).empty();
+    for (const onnx::Port& port : m.ports) {
+      for (const records::Column& column : m.trained.features.inputs) {
+        if (column.name == port.name) m.inputs.push_back(column);
+      }
+    }
+    const std::string bytes = graph.bytes();
+    identity_ = sha256_of(bytes);
+    TRY_STATUS(add("model.onnx", bytes));
+    TRY(model_, onnx::Model::load(bytes));
+    TRY_STATUS(add("native/model.json", m.model->facts.pretty() + "\n"));
+    const std::string native = m.model->facts["native"].text();
+    if (native.empty()) return {};
+    TRY(const std::string text, bytes_of(context_, native));
+    return add("native/lightgbm.txt", text);
+  }
+
+  Status add_example() {
+    const Material& m = material_;
+    const std::int64_t wanted =
+        context_.section.is_map() ? context_.section.integer("input_example") : 5;
+    records::Batch batch;
+    for (const Side side : {Side::kValidation, Side::kTrain}) {
+      if (batch.rows > 0) break;
+      TRY_STATUS(context_.sql.stream(side_query(context_, m.trained, side, wanted),
+                                     [&](records::Batch& rows) {
+                                       if (rows.rows > 0) batch = std::move(rows);
+                                       return Status();
+                                     }));
+    }
+    records::Batch picked;
+    picked.rows = batch.rows;
+    for (const records::Column& input : m.inputs) picked.columns.push_back(*batch.find(input.name));
+    TRY(const auto answers, model_->run(picked, 0, picked.rows));
+    TRY_STATUS(add(std::string(kExampleFile), example_rows(m.inputs, picked).dump() + "\n"));
+    return add(std::string(kAnswersFile), example_answers(m.outputs, answers).dump() + "\n");
+  }
+
+  Status add_facts() {
+    const Material& m = material_;
+    TRY(const Json features, json_of(context_, "features.json"));
+    TRY_STATUS(add("features.json", features_of(m, features).pretty() + "\n"));
+    TRY_STATUS(add("metrics.json", metrics_of(m).pretty() + "\n"));
+    TRY(sources_, sources_of(context_));
+    TRY_STATUS(add("lineage.json", lineage_of(m, sources_).pretty() + "\n"));
+    TRY(reference_, reference_of(m));
+    return add("reference.json", reference_.dump() + "\n");
+  }
+
+  Status add_texts() {
+    const Material& m = material_;
+    std::string team;
+    const std::string path = card_path(context_.section, context_.settings);
+    if (!path.empty()) {
+      TRY(team, read_file(path, kLargestCard));
+    }
+    TRY(const Json sides, sides_of(m));
+    TRY_STATUS(add("model_card.md", card_of(m, {sources_, sides, reference_}, team)));
+    TRY_STATUS(add("README.md", readme_of(m, signature_)));
+    for (const TextFile& file : mlflow_files(m, signature_, identity_)) {
+      TRY_STATUS(add(file.name, file.text));
+    }
+    return {};
+  }
+
+  RunContext& context_;
+  Material material_;
+  std::unique_ptr<onnx::Model> model_;
+  std::string identity_;
+  Json signature_;
+  Json reference_;
+  Json sources_;
+  std::vector<Bundle::File> files_;
+  std::int64_t bytes_ = 0;
+  Outcome outcome_;
+};
+
+}  // namespace
+
+void check(CheckContext& context) {
+  const std::string path = card_path(context.section, context.settings);
+  if (path.empty()) return;
+  const Mark& mark = context.section.at("card").mark;
+  if (const auto stamp = stamp_of(path); !stamp) {
+    context.faults.add(fault_at(mark, "package.card_missing", stamp.error().what(),
+                                "name a Markdown file, relative to the pipeline file"));
+    return;
+  }
+  const auto text = read_file(path, kLargestCard + 1);
+  std::string_view why;
+  if (!text) {
+    why = "it cannot be read";
+  } else if (text->size() > kLargestCard) {
+    why = "it is larger than 1 MiB";
+  } else if (!is_utf8(*text)) {
+    why = "it is not UTF-8";
+  }
+  if (why.empty()) return;
+  context.faults.add(fault_at(mark, "package.card_unreadable",
+                              format("\"{}\" is no text for the model card: {}", path, why),
+                              "save it as Markdown in UTF-8"));
+}
+
+Result<Json> key_parts(KeyContext& context) {
+  Json out = Json::object();
+  out.set("kingpost", kingpost_version());
+  out.set("sections", sections_of(context.pipeline));
+  out.set("project", context.settings.project);
+  if (context.settings.now_given) out.set("now", timestamp_text(context.settings.now));
+  const std::string path = card_path(context.section, context.settings);
+  if (!path.empty()) {
+    TRY(std::string digest, sha256_of_file(path));
+    out.set("card", std::move(digest));
+  }
+  return out;
+}
+
+Result<Outcome> run(RunContext& context) {
+  return Packing(context).run();
+}
+
+}  // namespace kingpost::steps::package
