@@ -37,6 +37,7 @@ class Card {
 
  private:
   const Node& curate() const { return m_.context.pipeline.at("curate"); }
+  bool folded() const { return m_.judged.rows.side == Side::kTrain; }
   const Json& evaluation() const { return m_.evaluation[m_.model->name]; }
 
   void purpose() {
@@ -126,9 +127,10 @@ class Card {
       sides.row(std::move(row));
     }
     out_ += sides.text();
-    out_ +=
-        "The featurizer is fitted on train rows only; calibration, threshold and selection use "
-        "validation rows; test rows are opened for the numbers below and choose nothing.";
+    out_ += format(
+        "The featurizer is fitted on train rows only; calibration, threshold and "
+        "selection use {}; test rows are opened for the numbers below and choose nothing.",
+        folded() ? "each fold by models that have not seen it" : "validation rows");
     if (m_.model->facts["refit"].boolean()) {
       out_ += " The packaged model was then trained once more on train and validation rows.";
     }
@@ -245,8 +247,9 @@ class Card {
     }
     out_ += "\n";
     const std::string metric = m_.winner["metric"].text();
-    MarkdownTable table(
-        {"model", "family", code(metric) + " on validation rows", "verdict", "in words"});
+    MarkdownTable table({"model", "family",
+                         code(metric) + (folded() ? " on held-out folds" : " on validation rows"),
+                         "verdict", "in words"});
     for (const Json& row : m_.winner["table"].items()) {
       Json value = Json::object();
       value.set("value", row["metric"]).set("low", row["low"]).set("high", row["high"]);

@@ -21,6 +21,8 @@ struct Material {
   Json winner{};
   Json verdicts{};
   Json evaluation{};
+  /// What each model answered for rows that it had not seen.
+  JudgedRows judged{};
   /// project_target.
   std::string name{};
   std::vector<onnx::Port> ports{};
@@ -47,7 +49,7 @@ Json lineage_of(const Material& material, const Json& sources);
 /// The sections of the file that made the model: without threads and memory, and of absolute paths
 /// only the last part.
 Json sections_of(const Node& pipeline);
-/// How inputs (train rows), labels and scores (validation rows, before the refit) are distributed.
+/// How inputs and labels (train rows) and scores (the judged rows) are distributed.
 /// Counts and order statistics are exact; means are sums in the order of rows.
 Result<Json> reference_of(const Material& material);
 /// Rows, labels and times of each side of the split.

@@ -69,6 +69,7 @@ class Packing {
       return fail(Code::kInternal, "step.file_missing", "no model of the name \"{}\" was trained",
                   shown(m.winner["name"].text()));
     }
+    TRY(m.judged, read_judged(context_, m.trained));
     for (const auto& [name, verdict] : m.verdicts.entries()) {
       if (verdict["reference"].boolean() && name != m.model->name) m.baseline = name;
     }

@@ -114,12 +114,10 @@ Json labels_of(const Material& material, const SideRows& side) {
   return std::move(out.set("rows", std::ssize(side.labels)).set("counts", std::move(classes)));
 }
 
-// The scores that the trials left: this model's before its refit, which saw none of these rows.
-Result<Json> scores_sketch(const Material& material) {
-  const std::string file = format("scores.{}.npy", material.model->name);
-  if (material.context.input.find_file(file) == nullptr) return Json();
-  TRY(const std::vector<double> scores, validation_scores(material.context, material.model->name));
-  if (scores.empty()) return Json();
+// Scores for rows that the model had not seen.
+Json scores_sketch(const Material& material) {
+  const std::vector<double>& scores = material.judged.scores.at(material.model->name);
+  if (scores.empty()) return {};
   const auto width = static_cast<std::size_t>(material.trained.outputs());
   Json columns = Json::array();
   for (std::size_t c = 0; c < width; ++c) {
@@ -149,11 +147,11 @@ Result<Json> reference_of(const Material& material) {
     inputs.push(std::move(each));
   }
   TRY(const SideRows train, read_side(material.context, Side::kTrain));
-  TRY(Json scores, scores_sketch(material));
   Json out = Json::object();
   out.set("inputs_of", "train").set("inputs", std::move(inputs));
   out.set("label", labels_of(material, train));
-  return std::move(out.set("scores_of", "validation").set("scores", std::move(scores)));
+  return std::move(out.set("scores_of", side_word(material.judged.rows.side))
+                       .set("scores", scores_sketch(material)));
 }
 
 Result<Json> sides_of(const Material& material) {
