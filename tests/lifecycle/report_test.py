@@ -171,7 +171,8 @@ class ReportTest(unittest.TestCase):
         page = self.page("refused.yaml")
         self.sound(page)
         self.assertIn("validate_data", page.text())
-        self.assertIn("failed", page.text())
+        self.assertIn("failed sales between(paid, between 0 and 10)", page.text())
+        self.assertNotIn("Of an earlier state", page.text())
         self.assertNotIn("training_rows", page.ids)
 
     def test_what_changed_since_is_marked(self):

@@ -113,7 +113,7 @@ Markup split_figure(const Facts& facts) {
     figure.columns.push_back({"dates"});
   }
   figure.options.set("value", "rows");
-  figure.height = height_of_lines(figure.rows.size());
+  fit_lines(figure);
   return to_html(figure);
 }
 

@@ -45,7 +45,7 @@ Markup metric_figure(const Facts& facts, const std::string& metric) {
   figure.kind = "intervals";
   figure.columns = {{"model"}, number(metric), number("low"), number("high")};
   figure.options.set("value", metric);
-  figure.height = height_of_lines(figure.rows.size());
+  fit_lines(figure);
   return to_html(figure);
 }
 
@@ -84,7 +84,7 @@ Markup slices_figure(const Facts& facts, const std::string& columns) {
   figure.kind = "intervals";
   figure.columns = {{columns}, number(metric), number("low"), number("high"), number("rows")};
   figure.options.set("value", metric).set("reference", own["metrics"][metric]["value"]);
-  figure.height = height_of_lines(figure.rows.size());
+  fit_lines(figure);
   return to_html(figure);
 }
 
@@ -102,7 +102,7 @@ Markup bars_of(const Json& features, const char* value, const Head& head, std::s
   figure.columns = {{"feature"}, head};
   if (with_deviation) figure.columns.push_back(number("deviation"));
   figure.options.set("value", head.title).set("deviation", with_deviation);
-  figure.height = height_of_lines(figure.rows.size());
+  fit_lines(figure);
   return to_html(figure);
 }
 
@@ -116,7 +116,10 @@ Markup champion_of(const Json& champion) {
            value_text(champion["version"]), badge(replace_all(verdict, "_", " "), tone_of(verdict)),
            champion["words"].text());
   if (champion["value"].is_number()) {
-    html.add(" (it has {} on the same rows)", interval_text(champion));
+    html.add(" (it has {} on the same rows", interval_text(champion));
+    const Json& difference = champion["difference"];
+    if (difference.is_object()) html.add("; difference {}", interval_text(difference));
+    html.add(")");
   }
   return html.add("</p>\n").take();
 }
@@ -133,6 +136,18 @@ Markup version_of(const Facts& facts) {
                 version["bundle"].text());
 }
 
+Markup bundle_of(const Facts& facts) {
+  const StepFacts& package = facts.step("package");
+  if (!package.manifest) return {};
+  Table table("", {{"file"}, number("size"), {"sha256"}});
+  for (const records::File& file : package.manifest->output.files) {
+    if (!starts_with(file.name, "bundle/")) continue;
+    table.row({file.name.substr(file.name.find('/') + 1), human_bytes(file.bytes),
+               markup("<code>{}</code>", file.digest)});
+  }
+  return table.rows() == 0 ? Markup{} : details("files of the bundle", table.take());
+}
+
 }  // namespace
 
 std::vector<std::string> models_of(const Facts& facts) {
@@ -141,6 +156,11 @@ std::vector<std::string> models_of(const Facts& facts) {
     if (value["metrics"].is_object()) out.push_back(name);
   }
   return out;
+}
+
+std::string choosing_rows(const Facts& facts) {
+  const bool with_folds = facts.report("curate")["split"]["type"].text() == "kfold";
+  return with_folds ? "the held-out rows of the folds" : "validation rows";
 }
 
 Json model_names(const Facts& facts) {
@@ -252,13 +272,13 @@ Markup winner_section(const Facts& facts) {
     for (const Json& line : best["why"].items()) html.add("{}. ", line.text());
     html.add("</p>\n");
   }
-  Table table("On validation rows", {{"model"},
-                                     {"family"},
-                                     number(metric),
-                                     {"verdict"},
-                                     {"in words"},
-                                     number("leaves a row visits"),
-                                     number("size")});
+  Table table("On " + choosing_rows(facts), {{"model"},
+                                             {"family"},
+                                             number(metric),
+                                             {"verdict"},
+                                             {"in words"},
+                                             number("leaves a row visits"),
+                                             number("size")});
   for (const Json& each : best["table"].items()) {
     Json interval = Json::object();
     interval.set("value", each["metric"]).set("low", each["low"]).set("high", each["high"]);
@@ -267,7 +287,10 @@ Markup winner_section(const Facts& facts) {
                badge(verdict, tone_of(verdict)), each["words"].text(),
                number_text(each["leaves_visited"]), human_bytes(each["bytes"].integer())});
   }
-  html.add(table.take()).add(champion_of(best["champion"])).add(version_of(facts));
+  html.add(table.take())
+      .add(champion_of(best["champion"]))
+      .add(version_of(facts))
+      .add(bundle_of(facts));
   return html.take();
 }
 

@@ -96,7 +96,7 @@ Markup ranking(const Facts& facts) {
   figure.columns = {
       {"feature"}, number(report["metric"].text() + " worse by"), number("deviation")};
   figure.options.set("value", figure.columns[1].title).set("deviation", true);
-  figure.height = height_of_lines(figure.rows.size());
+  fit_lines(figure);
   return to_html(figure);
 }
 

@@ -2,12 +2,19 @@
 // A chart of the page and its table.
 #include "lifecycle/report/figure.h"
 
+#include <algorithm>
+
 namespace kingpost::lifecycle::report {
 
-int height_of_lines(std::size_t lines) {
+void fit_lines(Figure& figure) {
+  constexpr std::size_t kMost = 40;
   constexpr int kLine = 20;
   constexpr int kAxis = 44;
-  return static_cast<int>(lines) * kLine + kAxis;
+  const std::size_t lines = std::min(figure.rows.size(), kMost);
+  figure.height = static_cast<int>(lines) * kLine + kAxis;
+  if (lines == figure.rows.size()) return;
+  figure.options.set("most", lines);
+  figure.words += format(" The first {} of {}; the table has all.", lines, figure.rows.size());
 }
 
 Markup to_html(const Figure& figure) {

@@ -25,8 +25,9 @@ struct Figure {
   int height = 260;
 };
 
-/// The rows' height of a chart that has one line per row.
-int height_of_lines(std::size_t lines);
+/// For a chart that has one line per row: sets its height, and the most lines that it draws. The
+/// table has all rows, and the words say so.
+void fit_lines(Figure& figure);
 
 /// Empty when there are no rows.
 Markup to_html(const Figure& figure);

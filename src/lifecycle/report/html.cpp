@@ -115,7 +115,8 @@ std::string_view tone_of(std::string_view verdict) {
   for (const char* bad : {"failed", "not_computed", "invalid", "worse", "damaged", "broke off"}) {
     if (verdict == bad) return "bad";
   }
-  for (const char* warn : {"warned", "dropped", "stale", "cancelled", "interrupted"}) {
+  for (const char* warn :
+       {"warned", "dropped", "quarantined", "stale", "cancelled", "interrupted"}) {
     if (verdict == warn) return "warn";
   }
   return "plain";

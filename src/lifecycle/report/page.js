@@ -202,6 +202,7 @@
     const place = figure.querySelector(".chart");
     try {
       const chart = JSON.parse(figure.querySelector("script.data").textContent);
+      if (chart.options.most) chart.rows.length = chart.options.most;
       const spec = {
         data: { values: values(chart) },
         description: chart.title,

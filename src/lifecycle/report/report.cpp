@@ -124,7 +124,7 @@ Markup body(const Facts& facts) {
     nav.add("<li><a href=\"#{}\">{}</a></li>", section.id, section.title);
     sections.add("<section id=\"{}\" aria-labelledby=\"{}-title\"><h2 id=\"{}-title\">{}</h2>\n",
                  section.id, section.id, section.id, section.title);
-    if (*section.step != '\0' && !facts.step(section.step).current) {
+    if (*section.step != '\0' && facts.step(section.step).is_stale()) {
       sections.add(
           "<p class=\"note\">{} Of an earlier state of the file: {} has not been done "
           "anew since.</p>\n",
@@ -178,6 +178,10 @@ std::string script_of(std::string_view name) {
 }
 
 }  // namespace
+
+bool StepFacts::is_stale() const {
+  return manifest && !current && !(of_last_run && execution->state == "failed");
+}
 
 const StepFacts& Facts::step(std::string_view word) const {
   static const StepFacts none;

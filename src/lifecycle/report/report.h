@@ -24,6 +24,10 @@ struct StepFacts {
   /// The last run executed it; otherwise the execution that left the manifest.
   bool of_last_run = false;
   std::optional<store::Execution> execution{};
+
+  /// What it left belongs to an earlier state of the file. A failure of the last run does not,
+  /// though nothing is sealed for the file.
+  bool is_stale() const;
 };
 
 struct Facts {

@@ -133,6 +133,18 @@ TEST(ReportFigure, CarriesItsDataAsJsonAndAsTable) {
   EXPECT_EQ(count_of(html, "<script"), 1U);
 }
 
+TEST(ReportFigure, DrawsTheFirstOfManyLinesAndSaysSo) {
+  Figure figure;
+  figure.kind = "bars";
+  figure.columns = {{"name"}, number("value")};
+  for (int i = 0; i < 312; ++i) figure.rows.push_back({"x", i});
+  fit_lines(figure);
+  const std::string html = to_html(figure).text;
+  EXPECT_NE(html.find("The first 40 of 312; the table has all."), std::string::npos);
+  EXPECT_EQ(count_of(html, "<th scope=\"row\">"), 312U);
+  EXPECT_LT(figure.height, 1000);
+}
+
 TEST(ReportFigure, NoRowsNoFigure) {
   EXPECT_TRUE(to_html(Figure{}).empty());
   EXPECT_TRUE(side_by_side({to_html(Figure{})}).empty());
@@ -162,6 +174,33 @@ TEST(ReportPage, AllowsItsOwnScriptsByHashAndNothingFromElsewhere) {
     EXPECT_NE(embedded(std::string(name) + ".LICENSE").find("Redistribution"),
               std::string_view::npos);
   }
+}
+
+TEST(ReportPage, WinnerBesideTheChampionAndItsVersion) {
+  const Pipeline pipeline;
+  Facts facts = hostile_facts(pipeline);
+  Json difference = Json::object();
+  difference.set("value", 0.5).set("low", 0.25).set("high", 0.75);
+  Json champion = Json::object();
+  champion.set("model", "late").set("version", 3).set("value", 22.5).set("low", 22.0);
+  champion.set("high", 23.0).set("verdict", "better").set("words", "it beats late/3");
+  champion.set("difference", difference);
+  for (StepFacts& step : facts.steps) {
+    if (step.row->word == "select_best") step.manifest->report.set("champion", champion);
+  }
+  Json aliases = Json::array();
+  aliases.push("challenger");
+  Json version = Json::object();
+  version.set("model", "late").set("version", 4).set("bundle", "ab12").set("again", false);
+  facts.files["version.json"] = version.set("aliases", aliases);
+  const std::string html = winner_section(facts).text;
+  EXPECT_NE(html.find("Champion late/3: <span class=\"badge good\">better</span> it beats late/3 "
+                      "(it has 22.50 [22.00, 23.00] on the same rows; difference 0.5000 [0.2500, "
+                      "0.7500])"),
+            std::string::npos)
+      << html;
+  EXPECT_NE(html.find("Registered as <b>late/4</b>, alias challenger"), std::string::npos) << html;
+  EXPECT_NE(summary_section(facts).text.find("late/4"), std::string::npos);
 }
 
 TEST(ReportPage, OfNothingIsStillAPage) {

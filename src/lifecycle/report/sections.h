@@ -28,6 +28,8 @@ Markup winner_section(const Facts& facts);
 std::string shown_model(const Facts& facts);
 /// Names of the evaluated models, in the order of the file.
 std::vector<std::string> models_of(const Facts& facts);
+/// "validation rows", or with folds the rows that each model's fold held out: what chooses.
+std::string choosing_rows(const Facts& facts);
 /// The names of the trained models, for charts that give each its colour.
 Json model_names(const Facts& facts);
 /// The model that the others must beat; empty without one.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Summary and the 22 rows.
+#include <map>
+
 #include "base/text.h"
 #include "lifecycle/report/sections.h"
 
@@ -19,7 +21,7 @@ std::string state_of(const StepFacts& step) {
     const std::string& state = step.execution->state;
     return state == "sealed" ? "ran" : state;
   }
-  if (step.manifest) return step.current ? "reused" : "stale";
+  if (step.manifest) return step.current ? "reused" : "earlier run";
   if (step.row->start == Start::kByCommand) return "by command";
   return step.row->built() ? "not reached" : "not built";
 }
@@ -60,20 +62,37 @@ Markup data_cards(const Facts& facts) {
                   format("{} table{}", ingest.manifest->output.tables.size(),
                          ingest.manifest->output.tables.size() == 1 ? "" : "s")));
   }
-  const Json& tables = facts.report("validate_data")["tables"];
   std::int64_t all = 0;
-  std::int64_t failed = 0;
-  std::int64_t warned = 0;
-  for (const auto& [name, table] : tables.entries()) {
+  std::map<std::string, std::int64_t> verdicts;
+  for (const auto& [name, table] : facts.report("validate_data")["tables"].entries()) {
     for (const Json& check : table["checks"].items()) {
       ++all;
-      if (check["verdict"].text() == "warned") ++warned;
-      if (check["verdict"].text() != "passed" && check["verdict"].text() != "warned") ++failed;
+      ++verdicts[replace_all(check["verdict"].text(), "_", " ")];
     }
   }
+  const std::int64_t passed = verdicts["passed"];
+  verdicts.erase("passed");
+  std::vector<std::string> others;
+  for (const auto& [verdict, count] : verdicts) others.push_back(format("{} {}", count, verdict));
   if (all > 0) {
-    html.add(card("data checks", format("{} of {} passed", all - failed - warned, all),
-                  format("{} failed, {} warned", failed, warned)));
+    html.add(card("data checks", format("{} of {} passed", passed, all), join(others, ", ")));
+  }
+  return html.take();
+}
+
+// What a check of the data found wrong; those that passed are in their own section.
+Markup failing_checks(const Facts& facts) {
+  Html html;
+  for (const auto& [name, table] : facts.report("validate_data")["tables"].entries()) {
+    for (const Json& check : table["checks"].items()) {
+      const std::string verdict = check["verdict"].text();
+      if (verdict == "passed") continue;
+      html.add("<li>{} <b>{}</b> {}: {}</li>\n",
+               badge(replace_all(verdict, "_", " "), tone_of(verdict)), name, check["label"].text(),
+               check.has("evaluated") ? format("{} of {} rows", number_text(check["unexpected"]),
+                                               number_text(check["evaluated"]))
+                                      : value_text(check["observed"]));
+    }
   }
   return html.take();
 }
@@ -119,7 +138,7 @@ Markup attention(const Facts& facts) {
                repeats ? warning.substr(word.size()) : warning);
     }
   }
-  list.add(better_on_test(facts));
+  list.add(failing_checks(facts)).add(better_on_test(facts));
   const std::int64_t opened = facts.file("evaluation.json")["test_opened"].integer();
   constexpr std::int64_t kOften = 5;
   if (opened > kOften) {
@@ -157,8 +176,9 @@ Markup steps_section(const Facts& facts) {
     table.row({number_text(Json(step.row->number)),
                markup("<span title=\"{} to {}\">{}</span>", step.row->reads, step.row->writes,
                       step.row->word),
-               badge(state, tone_of(state)), time, found,
-               step.manifest ? human_bytes(step.manifest->bytes()) : ""});
+               markup("{} {}", badge(state, tone_of(state)),
+                      step.is_stale() ? badge("stale", "warn") : Markup{}),
+               time, found, step.manifest ? human_bytes(step.manifest->bytes()) : ""});
   }
   Html html;
   html.add(

@@ -39,7 +39,7 @@ Markup models_table(const Json& train) {
   Table table("Best trial of each candidate", {{"model"},
                                                {"parameters"},
                                                number("rounds"),
-                                               number("validation"),
+                                               number("score"),
                                                number("training"),
                                                {"calibration"},
                                                number("threshold"),
@@ -89,7 +89,7 @@ Markup trials_figure(const Facts& facts) {
   }
   const bool is_less = train["direction"].text() == "less";
   figure.title = format("{} by trial", metric);
-  figure.words = format("on validation rows; {} is better. The line is the best so far.{}",
+  figure.words = format("on {}; {} is better. The line is the best so far.{}", choosing_rows(facts),
                         is_less ? "less" : "more", undrawn(train));
   figure.kind = "trials";
   figure.columns = {number("trial"),    {"candidate"},    number(metric),
@@ -109,14 +109,16 @@ Markup fit_figure(const Facts& facts) {
     figure.rows.push_back(
         {each["train_score"], each["score"], each["candidate"], each["trial"].integer() + 1});
   }
-  figure.title = "Training against validation";
+  const bool with_folds = facts.report("curate")["split"]["type"].text() == "kfold";
+  const char* other = with_folds ? "held-out" : "validation";
+  figure.title = format("Training against {}", other);
   figure.words = format(
       "{} of each trial; far from the line is overfitted, or a change between "
-      "training and validation rows.",
-      metric);
+      "training and {} rows.",
+      metric, other);
   figure.kind = "scatter";
   figure.columns = {number(format("training {}", metric)),
-                    number(format("validation {}", metric)),
+                    number(format("{} {}", other, metric)),
                     {"candidate"},
                     number("trial")};
   figure.options.set("models", model_names(facts)).set("diagonal", true);
