@@ -101,7 +101,7 @@ Result<StepKey> step_key(const StepRow& row, const Pipeline& pipeline,
   for (const records::File& file : input.files) inputs.set(file.name, file.digest);
   out.parts.set("inputs", std::move(inputs));
   if (row.key_parts != nullptr) {
-    steps::KeyContext context{section, pipeline.root, pipeline.settings, journal};
+    steps::KeyContext context{section, pipeline.root, pipeline.settings, journal, &input};
     TRY(const Json more, row.key_parts(context));
     for (const auto& [name, value] : more.entries()) out.parts.set(name, value);
   }

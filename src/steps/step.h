@@ -61,6 +61,8 @@ struct KeyContext {
   const Node& pipeline;
   const Settings& settings;
   store::Journal& journal;
+  /// What enters the step; null where only the file is looked at.
+  const records::Dataset* input = nullptr;
 };
 
 struct RunContext {

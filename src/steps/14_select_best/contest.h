@@ -34,6 +34,9 @@ class Contest {
   /// candidates.
   Result<std::vector<Entrant>> entrants(const Json& verdicts, const Node& section);
   bool folded() const { return judged_.rows.side == Side::kTrain; }
+  const std::string& metric() const { return metric_; }
+  const JudgedRows& judged() const { return judged_; }
+  ScoredRows rows_of(const TrainedModel& model) const;
 
  private:
   Status score(Entrant& entrant);
@@ -43,7 +46,6 @@ class Contest {
   Result<double> value_of(const std::string& metric, const TrainedModel& model);
   Result<double> worst_slice(const std::string& metric, const TrainedModel& model);
   Result<std::string> refusal(const Node& limit, const TrainedModel& model);
-  ScoredRows rows_of(const TrainedModel& model) const;
 
   RunContext& context_;
   const TrainedModels& trained_;

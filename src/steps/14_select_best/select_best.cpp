@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "steps/14_select_best/contest.h"
+#include "steps/14_select_best/champion.h"
+#include "steps/registration.h"
 
 namespace kingpost::steps::select_best {
 namespace {
@@ -26,6 +27,14 @@ void check_metric_of(CheckContext& context, const Node& name) {
   }
 }
 
+// What the step reads of other sections.
+Json section_parts(const Node& pipeline) {
+  Json out = train_parts(pipeline);
+  const Node& evaluate = pipeline.at("evaluate");
+  out.set("slices", evaluate.at("slices").json());
+  return std::move(out.set("small_below", evaluate.at("small_below").json()));
+}
+
 class Selection {
  public:
   explicit Selection(RunContext& context) : context_(context) {}
@@ -44,13 +53,15 @@ class Selection {
       why_.emplace_back("each row was scored by the model that its fold was held out of");
     }
     Entrant* winner = choose();
+    TRY_STATUS(face_champion(contest, trained, winner));
     Json out = Json::object();
     out.set("name", winner == nullptr ? Json() : Json(winner->model->name));
     out.set("family", winner == nullptr ? Json() : Json(winner->model->family));
     out.set("metric", metric_).set("value", winner == nullptr ? Json() : Json(*winner->value));
     Json why = Json::array();
     for (const std::string& line : why_) why.push(line);
-    out.set("why", std::move(why)).set("table", table()).set("champion", Json());
+    out.set("why", std::move(why)).set("table", table()).set("champion", champion_);
+    out.set("contest", contest_id_).set("against", against_);
     outcome_.report = out;
     TRY(records::File file, seal_bytes(context_, "winner.json", out.dump()));
     outcome_.output.put(std::move(file));
@@ -130,6 +141,21 @@ class Selection {
     return winner;
   }
 
+  // The same champion that the step's key names. Nothing of it goes into `why`, which a bundle
+  // tells: equal models have equal bundles, whomever they met.
+  Status face_champion(const Contest& contest, const TrainedModels& trained,
+                       const Entrant* winner) {
+    contest_id_ = contest_id(context_.section, section_parts(context_.pipeline), context_.input);
+    if (context_.journal == nullptr) return {};
+    const Registration registration = registration_of(context_.pipeline, context_.settings);
+    TRY(const auto champion, champion_of(registration, context_.journal->registry(), contest_id_));
+    if (!champion) return {};
+    against_ = champion->bundle;
+    if (winner == nullptr) return {};
+    TRY(champion_, against_champion(context_, trained, contest, *winner, *champion));
+    return {};
+  }
+
   void explain(Entrant& each, const Entrant& best, const Entrant& winner) const {
     if (each.verdict == "selected") {
       each.words = &best == &winner ? "the best" : "as good as the best, and smaller";
@@ -170,6 +196,9 @@ class Selection {
   RunContext& context_;
   std::string metric_;
   std::vector<Entrant> entrants_;
+  Json champion_;
+  Json against_;
+  std::string contest_id_;
   std::vector<std::string> why_;
   Outcome outcome_;
 };
@@ -195,10 +224,13 @@ void check(CheckContext& context) {
 }
 
 Result<Json> key_parts(KeyContext& context) {
-  Json out = train_parts(context.pipeline);
-  const Node& evaluate = context.pipeline.at("evaluate");
-  out.set("slices", evaluate.at("slices").json());
-  return std::move(out.set("small_below", evaluate.at("small_below").json()));
+  Json out = section_parts(context.pipeline);
+  // Without input it is asked what the file says, and not whom it meets.
+  if (context.input == nullptr) return out;
+  TRY(const auto champion,
+      champion_of(registration_of(context.pipeline, context.settings), context.journal.registry(),
+                  contest_id(context.section, out, *context.input)));
+  return std::move(out.set("champion", champion ? Json(champion->bundle) : Json()));
 }
 
 Result<Outcome> run(RunContext& context) {
