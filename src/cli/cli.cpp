@@ -26,6 +26,7 @@ class Parser {
     add_runs();
     add_store();
     add_data();
+    add_models();
     add_rest();
   }
 
@@ -125,6 +126,40 @@ class Parser {
       sub->add_option("--rows", arguments.rows, "rows to print")->check(CLI::Range(0, 100'000));
     }
     for (auto* sub : {list, show}) sub->add_flag("--json", arguments.json, "as JSON");
+  }
+
+  void add_models() {
+    auto* models = add(app_, "models", "the registered models", models_command);
+    auto* show = add(app_, "show", "what is known of one version of a model", show_command);
+    show->add_option("MODEL", arguments.words, "e.g. late, late@champion, late/3")
+        ->required()
+        ->expected(1);
+    auto* alias = add(app_, "alias", "give a version an alias, or take it away", alias_command);
+    alias->add_option("WORDS", arguments.words, "MODEL, ALIAS and VERSION, e.g. late champion 3")
+        ->required()
+        ->expected(2, 3);
+    auto* tag = add(app_, "tag", "keep a text with a version", tag_command);
+    tag->add_option("WORDS", arguments.words, "MODEL and KEY=VALUE, or KEY with --remove")
+        ->required()
+        ->expected(2, 100);
+    auto* compare = add(app_, "compare", "two versions side by side", compare_command);
+    compare->add_option("MODELS", arguments.words, "A and B, e.g. late@champion late@challenger")
+        ->required()
+        ->expected(2);
+    auto* runs = add(app_, "runs", "the last runs, or the trials of the last one", runs_command);
+    runs->add_flag("--trials", arguments.trials, "the trials of the file's last training");
+    runs->add_option("--rows", arguments.rows, "runs to print")->check(CLI::Range(1, 100'000));
+    auto* package = add(app_, "package", "write a bundle as a folder", package_command);
+    package->add_option("FOLDER", arguments.words, "a new folder")->required()->expected(1);
+    package->add_option("--model", arguments.model,
+                        "a registered version; default: the file's last bundle");
+    for (auto* sub : {alias, tag}) {
+      sub->add_flag("--remove", arguments.remove, "take it away");
+    }
+    for (auto* sub : {models, show, compare, runs}) {
+      sub->add_flag("--json", arguments.json, "as JSON");
+    }
+    for (auto* sub : {models, show, alias, tag, compare, runs, package}) with_file_option(sub);
   }
 
   void add_rest() {

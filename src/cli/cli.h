@@ -29,6 +29,10 @@ struct Arguments {
   std::string target;
   std::string out;
   bool overwrite = false;
+  /// Of alias and tag: take it away. Of package: the version. Of runs: the trials of the last one.
+  bool remove = false;
+  std::string model;
+  bool trials = false;
   /// The whole line, for the journal.
   std::string line;
 };
@@ -49,6 +53,13 @@ Status data_diff_command(const Arguments& arguments);
 Status data_export_command(const Arguments& arguments);
 Status data_report_command(const Arguments& arguments);
 Status candidates_command(const Arguments& arguments);
+Status models_command(const Arguments& arguments);
+Status show_command(const Arguments& arguments);
+Status alias_command(const Arguments& arguments);
+Status tag_command(const Arguments& arguments);
+Status compare_command(const Arguments& arguments);
+Status runs_command(const Arguments& arguments);
+Status package_command(const Arguments& arguments);
 Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);

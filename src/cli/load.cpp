@@ -36,6 +36,19 @@ Result<lifecycle::Pipeline> load(const Arguments& arguments) {
   return std::move(*pipeline);
 }
 
+Result<lifecycle::Workspace> open_store(const Arguments& arguments) {
+  const std::string folder = absolute_path(".kingpost");
+  const bool alone = arguments.file.empty() && exists(folder + "/kingpost.db") &&
+                     !lifecycle::find_pipeline_file({});
+  if (!alone) {
+    TRY(const auto pipeline, load(arguments));
+    return lifecycle::Workspace::open(pipeline);
+  }
+  TRY(auto objects, store::Objects::open(folder, folder + "/objects"));
+  TRY(auto journal, store::Journal::open(folder));
+  return lifecycle::Workspace{std::move(objects), std::move(journal)};
+}
+
 Result<std::vector<StepManifest>> manifests(const lifecycle::Pipeline& pipeline,
                                             lifecycle::Workspace& workspace) {
   TRY(const auto plan, lifecycle::make_plan(pipeline, workspace, {}));

@@ -11,6 +11,10 @@ namespace kingpost::cli {
 /// `file.faulty`, which says how many.
 Result<lifecycle::Pipeline> load(const Arguments& arguments);
 
+/// The store that a command without steps looks into: that of the pipeline file, or, where none is
+/// named and none is here, the `.kingpost` of this folder.
+Result<lifecycle::Workspace> open_store(const Arguments& arguments);
+
 void print_faults(Faults& faults);
 /// Prints each fault and answers the error that ends the command. Requires: faults is not empty.
 Error report_faults(Faults& faults, const std::string& file);

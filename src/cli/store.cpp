@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "steps/bundle.h"
 #include "store/lock.h"
 
 namespace kingpost::cli {
@@ -22,11 +23,43 @@ struct Findings {
   std::set<std::string> missing;
   /// Executions that name one of those.
   std::vector<std::int64_t> executions;
+  /// Versions of models of which something is damaged or missing: "late/3".
+  std::vector<std::string> versions;
   std::size_t present = 0;
   std::int64_t bytes = 0;
 
   bool clean() const { return damaged.empty() && missing.empty(); }
 };
+
+// The objects of a registered version: its bundle, and what its facts name. Those that a damaged
+// bundle does not tell are left out.
+std::vector<std::string> digests_of(const store::Objects& objects,
+                                    const store::ModelVersion& version) {
+  std::vector<std::string> out = {version.bundle};
+  if (const auto bundle = steps::Bundle::in_store(objects, version.bundle)) {
+    for (const auto& file : bundle->files()) out.push_back(file.digest);
+  }
+  for (const auto& [name, digest] : version.facts["objects"].entries()) {
+    out.push_back(digest.text());
+  }
+  return out;
+}
+
+// The same for what the registry names.
+Status look_at_models(lifecycle::Workspace& workspace, const std::set<std::string>& fine,
+                      Findings& out) {
+  TRY(const auto versions, workspace.journal->registry().all_versions());
+  for (const auto& version : versions) {
+    bool whole = true;
+    for (const std::string& digest : digests_of(workspace.objects, version)) {
+      if (fine.contains(digest)) continue;
+      whole = false;
+      if (workspace.objects.size_of(digest) < 0) out.missing.insert(digest);
+    }
+    if (!whole) out.versions.push_back(format("{}/{}", version.model, version.version));
+  }
+  return {};
+}
 
 // Hashes every object, and looks for each that the journal names, directly or through a manifest.
 Result<Findings> look(lifecycle::Workspace& workspace) {
@@ -56,6 +89,7 @@ Result<Findings> look(lifecycle::Workspace& workspace) {
     }
     if (!whole) out.executions.push_back(execution.id);
   }
+  TRY_STATUS(look_at_models(workspace, fine, out));
   return out;
 }
 
@@ -88,7 +122,7 @@ Status keep(const lifecycle::Workspace& workspace, const std::string& manifest, 
 }
 
 // What a file of this folder was sealed with last, and what was used or made in the last thirty
-// days: other files, profiles and --set share this store.
+// days: other files, profiles and --set share this store. And the registered models.
 Status keep_of_journal(const lifecycle::Workspace& workspace, const std::string& folder,
                        Kept& kept) {
   TRY(const auto executions, workspace.journal->executions());
@@ -105,6 +139,13 @@ Status keep_of_journal(const lifecycle::Workspace& workspace, const std::string&
   for (const auto& execution : executions) {
     if (execution.started < recent && !used.contains(execution.id)) continue;
     TRY_STATUS(keep(workspace, execution.manifest, kept));
+  }
+  // Every registered version, however old: it may be served, compared or gone back to.
+  TRY(const auto versions, workspace.journal->registry().all_versions());
+  for (const auto& version : versions) {
+    for (const std::string& digest : digests_of(workspace.objects, version)) {
+      kept.digests.insert(digest);
+    }
   }
   return {};
 }
@@ -182,6 +223,9 @@ Status verify_command(const Arguments& arguments) {
   if (findings.clean()) return {};
   for (const std::string& digest : findings.damaged) print(format("  damaged: {}\n", digest));
   for (const std::string& digest : findings.missing) print(format("  missing: {}\n", digest));
+  for (const std::string& version : findings.versions) {
+    print(format("  not whole: {}; the run that made it makes its bundle anew\n", version));
+  }
   TRY_STATUS(mend(workspace, findings));
   std::string hint = "the next run makes anew what it needs of them";
   if (!findings.damaged.empty()) {

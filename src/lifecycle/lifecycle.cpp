@@ -17,6 +17,7 @@
 #include "steps/12_evaluate/evaluate.h"
 #include "steps/14_select_best/select_best.h"
 #include "steps/15_package/package.h"
+#include "steps/16_register/register.h"
 
 namespace kingpost::lifecycle {
 
@@ -60,7 +61,8 @@ const std::vector<StepRow>& rows() {
        select_best::key_parts},
       {15, "package", "winner", "one bundle: graph, signature, card", kRun, package::kVersion,
        package::spec, package::check, package::run, package::key_parts},
-      {16, "register", "bundle", "model version, aliases, lineage"},
+      {16, "register", "bundle", "model version, aliases, lineage", kRun, registering::kVersion,
+       registering::spec, registering::check, registering::run, registering::key_parts},
       {17, "containerize", "version", "an OCI image"},
       {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
       {19, "serve", "service", "Open Inference Protocol v2", kCommand},
