@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <thread>
+
+#include "base/parallel.h"
 
 namespace kingpost::steps {
 namespace {
@@ -78,22 +79,13 @@ std::vector<std::optional<Interval>> bootstrap(const std::vector<const Measure*>
   if (rows < 2 || units_of(rows, resampling) < 2) return out;
   const auto samples = static_cast<std::size_t>(resampling.samples);
   std::vector<std::vector<double>> values(measures.size(), std::vector<double>(samples));
-  const std::size_t threads = resampling.threads > 0
-                                  ? static_cast<std::size_t>(resampling.threads)
-                                  : std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  const auto work = [&](std::size_t from) {
-    for (std::size_t sample = from; sample < samples; sample += threads) {
-      const auto repeats = resample(rows, resampling, static_cast<std::int32_t>(sample));
-      for (std::size_t i = 0; i < measures.size(); ++i) {
-        const auto value = measures[i]->value(repeats);
-        values[i][sample] = value ? *value : std::numeric_limits<double>::quiet_NaN();
-      }
+  parallel(samples, resampling.threads, [&](std::size_t sample) {
+    const auto repeats = resample(rows, resampling, static_cast<std::int32_t>(sample));
+    for (std::size_t i = 0; i < measures.size(); ++i) {
+      const auto value = measures[i]->value(repeats);
+      values[i][sample] = value ? *value : std::numeric_limits<double>::quiet_NaN();
     }
-  };
-  std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work, i);
-  work(0);
-  for (std::thread& helper : helpers) helper.join();
+  });
   for (std::size_t i = 0; i < measures.size(); ++i) {
     out[i] = interval_of(std::move(values[i]), resampling);
   }

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 #include <optional>
-#include <thread>
 
+#include "base/parallel.h"
 #include "steps/bootstrap.h"
 
 namespace kingpost::steps {
@@ -109,18 +109,9 @@ Result<std::vector<Importance>> importances(const RunContext& context, const Tra
   TRY_STATUS(shuffler.load(context, side));
   const auto groups = shuffler.groups();
   std::vector<std::optional<Result<Importance>>> found(groups.size());
-  const std::size_t threads = shuffling.threads > 0
-                                  ? static_cast<std::size_t>(shuffling.threads)
-                                  : std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  const auto work = [&](std::size_t from) {
-    for (std::size_t i = from; i < groups.size(); i += threads) {
-      found[i] = shuffler.of(groups[i].first, groups[i].second, static_cast<std::int64_t>(i));
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work, i);
-  work(0);
-  for (std::thread& helper : helpers) helper.join();
+  parallel(groups.size(), shuffling.threads, [&](std::size_t i) {
+    found[i] = shuffler.of(groups[i].first, groups[i].second, static_cast<std::int64_t>(i));
+  });
   std::vector<Importance> out;
   for (auto& each : found) {
     TRY(Importance importance, std::move(*each));

@@ -18,7 +18,12 @@ Result<onnx::Graph> whole_graph(std::string_view featurizer, const std::vector<s
   if (features == made.end()) {
     return fail(Code::kCorrupt, "onnx.malformed", "the featurizer has no output \"features\"");
   }
-  const onnx::Value picked = out.columns(features->second, kept);
+  const auto width = first.outputs().front().columns;
+  bool all = width == std::ssize(kept);
+  for (std::size_t i = 0; all && i < kept.size(); ++i) {
+    all = kept[i] == static_cast<std::int64_t>(i);
+  }
+  const onnx::Value picked = all ? features->second : out.columns(features->second, kept);
   TRY(auto answers, out.append(second, {{"features", picked}}));
   const auto inputs = out.inputs();
   for (const onnx::Port& port : second.outputs()) {

@@ -3,8 +3,10 @@
 #include "steps/scoring.h"
 
 #include <algorithm>
-#include <optional>
+#include <memory>
 #include <thread>
+
+#include "base/parallel.h"
 
 namespace kingpost::steps {
 namespace {
@@ -12,16 +14,19 @@ namespace {
 // One batch on its way, cut into a part for each thread.
 class Flight {
  public:
-  Flight(const onnx::Model& model, records::Batch batch, std::int64_t first, int threads)
-      : model_(model), batch_(std::move(batch)), first_(first) {
+  /// `room` is what an earlier flight left.
+  Flight(const onnx::Model& model, records::Batch batch, std::int64_t first, int threads,
+         std::vector<records::Tensor> room)
+      : model_(model), batch_(std::move(batch)), first_(first), outputs_(std::move(room)) {
+    model_.make_room(batch_.rows, outputs_);
     const auto parts = std::clamp<std::int64_t>(threads, 1, std::max<std::int64_t>(1, batch_.rows));
-    answers_.resize(static_cast<std::size_t>(parts));
+    states_.resize(static_cast<std::size_t>(parts));
     const std::int64_t size = (batch_.rows + parts - 1) / parts;
     for (std::int64_t p = 0; p < parts; ++p) {
       const std::int64_t from = std::min(p * size, batch_.rows);
       const std::int64_t rows = std::min(size, batch_.rows - from);
       threads_.emplace_back([this, p, from, rows] {
-        answers_[static_cast<std::size_t>(p)].emplace(model_.run(batch_, from, rows));
+        states_[static_cast<std::size_t>(p)] = model_.run_into(batch_, from, rows, outputs_);
       });
     }
   }
@@ -31,9 +36,11 @@ class Flight {
 
   Status hand_over(const std::function<Status(const Scored&)>& take) {
     land();
-    TRY(const auto outputs, joined());
-    return take({first_, batch_, outputs});
+    for (const Status& each : states_) TRY_STATUS(each);
+    return take({first_, batch_, outputs_});
   }
+
+  std::vector<records::Tensor> room() { return std::move(outputs_); }
 
  private:
   void land() {
@@ -41,54 +48,41 @@ class Flight {
     threads_.clear();
   }
 
-  // The parts' tensors one below the other.
-  Result<std::vector<records::Tensor>> joined() {
-    std::vector<records::Tensor> out;
-    for (auto& answer : answers_) {
-      if (!*answer) return std::move(answer->error());
-      auto& tensors = answer->value();
-      if (out.empty()) {
-        out = std::move(tensors);
-        continue;
-      }
-      for (std::size_t t = 0; t < out.size(); ++t) {
-        out[t].shape[0] += tensors[t].shape[0];
-        std::visit(
-            [&](auto& to) {
-              auto& from = std::get<std::decay_t<decltype(to)>>(tensors[t].data);
-              to.insert(to.end(), std::make_move_iterator(from.begin()),
-                        std::make_move_iterator(from.end()));
-            },
-            out[t].data);
-      }
-    }
-    return out;
-  }
-
   const onnx::Model& model_;
   records::Batch batch_;
   std::int64_t first_;
+  std::vector<records::Tensor> outputs_;
   std::vector<std::thread> threads_;
-  std::vector<std::optional<Result<std::vector<records::Tensor>>>> answers_;
+  std::vector<Status> states_;
 };
 
 }  // namespace
 
-Status score_rows(sql::Session& session, const std::string& query, const onnx::Model& model,
-                  int threads, const std::function<Status(const Scored&)>& take) {
-  if (threads <= 0) threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+Status score_rows(const RowSource& source, const onnx::Model& model, int threads,
+                  const std::function<Status(const Scored&)>& take) {
+  threads = threads_or_all(threads);
   std::unique_ptr<Flight> flight;
   std::int64_t first = 0;
   const auto launch = [&](records::Batch& batch) -> Status {
     const auto before = std::move(flight);
-    if (before != nullptr) TRY_STATUS(before->hand_over(take));
+    std::vector<records::Tensor> room;
+    if (before != nullptr) {
+      TRY_STATUS(before->hand_over(take));
+      room = before->room();
+    }
     const std::int64_t rows = batch.rows;
-    flight = std::make_unique<Flight>(model, std::move(batch), first, threads);
+    flight = std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room));
     first += rows;
     return {};
   };
-  TRY_STATUS(session.stream(query, launch));
+  TRY_STATUS(source(launch));
   return flight == nullptr ? Status() : flight->hand_over(take);
+}
+
+Status score_rows(sql::Session& session, const std::string& query, const onnx::Model& model,
+                  int threads, const std::function<Status(const Scored&)>& take) {
+  const auto source = [&](const TakeBatch& batches) { return session.stream(query, batches); };
+  return score_rows(source, model, threads, take);
 }
 
 }  // namespace kingpost::steps

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "engines/onnx/runtime.h"
 #include "engines/sql/session.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps {
 
@@ -22,10 +23,16 @@ struct Scored {
   const std::vector<records::Tensor>& outputs;
 };
 
-/// Runs the rows of `query` through `model` on `threads` threads (0: as many as the machine has)
+/// Hands batches of rows over until there are no more, or until it is answered an error.
+using RowSource = std::function<Status(const TakeBatch&)>;
+
+/// Runs the rows of `source` through `model` on `threads` threads (0: as many as the machine has)
 /// and hands them to `take` in their order, some ten thousand at a time; memory does not grow with
 /// the number of rows. The answers do not depend on the number of threads. Ends with the error of
-/// the query, of the model or of `take`.
+/// the source, of the model or of `take`.
+Status score_rows(const RowSource& source, const onnx::Model& model, int threads,
+                  const std::function<Status(const Scored&)>& take);
+/// The rows of a query.
 Status score_rows(sql::Session& session, const std::string& query, const onnx::Model& model,
                   int threads, const std::function<Status(const Scored&)>& take);
 

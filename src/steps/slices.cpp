@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps {
 namespace {
@@ -86,11 +87,10 @@ Result<std::map<std::string, std::vector<Value>>> values_of(const RunContext& co
   const records::Table& table = *context.input.find("training");
   std::vector<std::string> items;
   for (const std::string& name : names) items.push_back(item_of(*table.schema.find(name)));
-  const std::string query =
-      format("SELECT {} FROM {} WHERE _split = '{}' ORDER BY file_row_number", join(items, ", "),
-             from_table(context, table, true), side_word(side));
+  const OrderedRows rows{join(items, ", "), from_table(context, table, true),
+                         format("_split = '{}'", side_word(side))};
   std::map<std::string, records::BatchColumn> all;
-  TRY_STATUS(context.sql.stream(query, [&](records::Batch& batch) {
+  TRY_STATUS(stream_in_order(context.sql, rows, [&](records::Batch& batch) {
     for (records::BatchColumn& column : batch.columns) {
       records::BatchColumn& to = all[column.name];
       to.is_text = column.is_text;

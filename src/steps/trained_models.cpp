@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 #include "steps/model_graph.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps {
 namespace {
@@ -77,16 +78,15 @@ Result<SideRows> read_side(const RunContext& context, Side side) {
   }
   const std::string weight = context.pipeline.at("train").text_at("weight");
   if (weight.empty() || out.numbers.empty()) return out;
-  TRY_STATUS(context.sql.stream(
-      format("SELECT CAST({} AS DOUBLE) AS weight FROM {} WHERE _split = '{}' ORDER BY "
-             "file_row_number",
-             sql::identifier(weight), from_table(context, *context.input.find("training"), true),
-             side_word(side)),
-      [&](records::Batch& batch) {
-        const std::vector<double>& some = batch.columns[0].numbers;
-        out.weights.insert(out.weights.end(), some.begin(), some.end());
-        return Status();
-      }));
+  TRY_STATUS(stream_in_order(context.sql,
+                             {format("CAST({} AS DOUBLE) AS weight", sql::identifier(weight)),
+                              from_table(context, *context.input.find("training"), true),
+                              format("_split = '{}'", side_word(side))},
+                             [&](records::Batch& batch) {
+                               const std::vector<double>& some = batch.columns[0].numbers;
+                               out.weights.insert(out.weights.end(), some.begin(), some.end());
+                               return Status();
+                             }));
   return out;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps {
 
@@ -47,10 +48,9 @@ Result<Matrices> Matrices::open(const RunContext& context, const std::string& we
 }
 
 Status Matrices::read_weights(const RunContext& context, const std::string& weight) {
-  const std::string query =
-      format("SELECT CAST({} AS DOUBLE) AS w FROM {} ORDER BY file_row_number",
-             sql::identifier(weight), from_table(context, *context.input.find("training"), true));
-  return context.sql.stream(query, [&](records::Batch& batch) {
+  const OrderedRows rows{format("CAST({} AS DOUBLE) AS w", sql::identifier(weight)),
+                         from_table(context, *context.input.find("training"), true)};
+  return stream_in_order(context.sql, rows, [&](records::Batch& batch) {
     for (const double each : batch.columns[0].numbers) {
       if (!(each >= 0) || !std::isfinite(each)) {
         const bool missing = std::isnan(each);

@@ -81,6 +81,7 @@ const std::vector<std::string_view>& exact_operators() {
                                                      "StringSplit",
                                                      "Sub",
                                                      "Tanh",
+                                                     "Transpose",
                                                      "Unsqueeze",
                                                      "Where",
                                                      "Xor",

@@ -166,7 +166,17 @@ Value Graph::side_by_side(const std::vector<Value>& values) {
 }
 
 Value Graph::columns(const Value& value, const std::vector<std::int64_t>& picked) {
-  return node("Gather", {value, vector_of(picked)}, value.type, {{"axis", std::int64_t{1}}});
+  // Along the first axis whole rows are moved at once, along the second each value by itself. Texts
+  // come wrong out of the runtime's Transpose of one row.
+  constexpr std::size_t kFew = 4;
+  const Value places = vector_of(picked);
+  if (picked.size() <= kFew || value.type == TensorType::kString) {
+    return node("Gather", {value, places}, value.type, {{"axis", std::int64_t{1}}});
+  }
+  const Attribute turned{"perm", std::vector<std::int64_t>{1, 0}};
+  const Value rows = node("Transpose", {value}, value.type, {turned});
+  const Value found = node("Gather", {rows, places}, value.type, {{"axis", std::int64_t{0}}});
+  return node("Transpose", {found}, value.type, {turned});
 }
 
 void Graph::output(const std::string& name, const Value& value, std::int64_t columns) {

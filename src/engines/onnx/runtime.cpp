@@ -4,6 +4,7 @@
 
 #include <onnxruntime/onnxruntime_c_api.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/text.h"
@@ -60,19 +61,44 @@ class OrtModel final : public Model {
 
   Result<std::vector<Tensor>> run(const Batch& batch, std::int64_t from,
                                   std::int64_t rows) const override {
-    if (from < 0 || rows < 0 || from > batch.rows - rows) {
-      return fail(Code::kInternal, kRunFailed, "rows {} to {} of a batch of {}", from, from + rows,
-                  batch.rows);
+    TRY(const auto values, view(batch, {from, rows}));
+    if (rows == 0) {
+      std::vector<Tensor> none;
+      make_room(0, none);
+      return none;
     }
-    std::vector<Held<OrtValue>> values;
-    values.reserve(inputs_.size());
-    for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      TRY(const BatchColumn* column, column_for(batch, i));
-      values.emplace_back(api_.ReleaseValue);
-      if (rows > 0) TRY_STATUS(view_rows(runtime_, *column, {from, rows}, values.back()));
-    }
-    if (rows == 0) return nothing();
     return answer(values);
+  }
+
+  void make_room(std::int64_t rows, std::vector<Tensor>& room) const override {
+    room.resize(outputs_.size());
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      const Port& port = outputs_[i];
+      Tensor& tensor = room[i];
+      if (tensor.type() != port.type) tensor.data = data_of(port.type);
+      tensor.shape = {rows, port.columns};
+      std::visit([&](auto& values) { values.resize(static_cast<std::size_t>(tensor.size())); },
+                 tensor.data);
+    }
+  }
+
+  Status run_into(const Batch& batch, std::int64_t from, std::int64_t rows,
+                  std::vector<Tensor>& outputs) const override {
+    TRY(const auto values, view(batch, {from, rows}));
+    if (rows == 0) return {};
+    std::vector<Held<OrtValue>> answers;
+    answers.reserve(outputs_.size());
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      answers.emplace_back(api_.ReleaseValue);
+      if (is_copied(i)) continue;
+      TRY_STATUS(view_answer(runtime_, outputs[i], {from, rows}, answers.back()));
+    }
+    TRY_STATUS(run_raw(values, answers));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (!is_copied(i)) continue;
+      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), from, outputs[i]));
+    }
+    return {};
   }
 
   Result<std::vector<Tensor>> run(const std::vector<Tensor>& inputs) const override {
@@ -188,32 +214,63 @@ class OrtModel final : public Model {
     return {};
   }
 
-  std::vector<Tensor> nothing() const {
-    std::vector<Tensor> out;
-    for (const Port& each : outputs_) {
-      Tensor& tensor = out.emplace_back();
-      tensor.shape = {0, each.columns};
-      if (each.type == TensorType::kDouble) tensor.data.emplace<1>();
-      if (each.type == TensorType::kInt64) tensor.data.emplace<2>();
-      if (each.type == TensorType::kBool) tensor.data.emplace<3>();
-      if (each.type == TensorType::kString) tensor.data.emplace<4>();
-    }
+  // Texts have no place of a fixed size; an output that is an input is handed through as it is.
+  bool is_copied(std::size_t output) const {
+    const Port& port = outputs_[output];
+    return port.type == TensorType::kString ||
+           std::any_of(inputs_.begin(), inputs_.end(),
+                       [&](const Port& input) { return input.name == port.name; });
+  }
+
+  static Tensor::Data data_of(TensorType type) {
+    Tensor::Data out;
+    if (type == TensorType::kDouble) out.emplace<1>();
+    if (type == TensorType::kInt64) out.emplace<2>();
+    if (type == TensorType::kBool) out.emplace<3>();
+    if (type == TensorType::kString) out.emplace<4>();
     return out;
   }
 
-  Result<std::vector<Tensor>> answer(const std::vector<Held<OrtValue>>& inputs) const {
+  Result<std::vector<Held<OrtValue>>> view(const Batch& batch, const RowRange& range) const {
+    if (range.from < 0 || range.rows < 0 || range.from > batch.rows - range.rows) {
+      return fail(Code::kInternal, kRunFailed, "rows {} to {} of a batch of {}", range.from,
+                  range.from + range.rows, batch.rows);
+    }
+    std::vector<Held<OrtValue>> values;
+    values.reserve(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      TRY(const BatchColumn* column, column_for(batch, i));
+      values.emplace_back(api_.ReleaseValue);
+      if (range.rows > 0) TRY_STATUS(view_rows(runtime_, *column, range, values.back()));
+    }
+    return values;
+  }
+
+  // Answers that are there are written to; the others are made.
+  Status run_raw(const std::vector<Held<OrtValue>>& inputs,
+                 std::vector<Held<OrtValue>>& answers) const {
     std::vector<const OrtValue*> in;
     in.reserve(inputs.size());
     for (const auto& each : inputs) in.push_back(each.get());
-    std::vector<OrtValue*> raw(outputs_.size(), nullptr);
-    TRY_STATUS(ran(api_.Run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
-                            output_names_.data(), output_names_.size(), raw.data())));
-    std::vector<Held<OrtValue>> held;
-    held.reserve(raw.size());
-    for (OrtValue* each : raw) *held.emplace_back(api_.ReleaseValue).slot() = each;
-    std::vector<Tensor> out(raw.size());
-    for (std::size_t i = 0; i < raw.size(); ++i)
-      TRY_STATUS(copy_out(runtime_, held[i].get(), outputs_[i].type, out[i]));
+    std::vector<OrtValue*> raw;
+    for (const auto& each : answers) raw.push_back(each.get());
+    const Status done =
+        ran(api_.Run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
+                     output_names_.data(), output_names_.size(), raw.data()));
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      if (answers[i].get() == nullptr) *answers[i].slot() = raw[i];
+    }
+    return done;
+  }
+
+  Result<std::vector<Tensor>> answer(const std::vector<Held<OrtValue>>& inputs) const {
+    std::vector<Held<OrtValue>> answers;
+    for (std::size_t i = 0; i < outputs_.size(); ++i) answers.emplace_back(api_.ReleaseValue);
+    TRY_STATUS(run_raw(inputs, answers));
+    std::vector<Tensor> out(answers.size());
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      TRY_STATUS(copy_out(runtime_, answers[i].get(), outputs_[i].type, out[i]));
+    }
     return out;
   }
 

@@ -31,6 +31,12 @@ class Model {
   /// threads may call it at once.
   virtual Result<std::vector<records::Tensor>> run(const records::Batch& batch, std::int64_t from,
                                                    std::int64_t rows) const = 0;
+  /// Tensors for the answers of so many rows, made in `room` where that has some to reuse.
+  virtual void make_room(std::int64_t rows, std::vector<records::Tensor>& room) const = 0;
+  /// As `run`, and the answers go to those rows of `outputs`, which make_room made for the whole
+  /// batch. Several threads may fill different rows at once.
+  virtual Status run_into(const records::Batch& batch, std::int64_t from, std::int64_t rows,
+                          std::vector<records::Tensor>& outputs) const = 0;
   /// The same on tensors, one per input in order.
   virtual Result<std::vector<records::Tensor>> run(
       const std::vector<records::Tensor>& inputs) const = 0;

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
 
 #include "base/files.h"
@@ -94,6 +95,41 @@ TEST(OnnxRuntime, NoRowsGiveNoRows) {
   EXPECT_THAT((*out)[1].shape, ElementsAre(0, 1));
   EXPECT_EQ((*out)[1].type(), TensorType::kString);
   EXPECT_TRUE((*out)[0].doubles().empty());
+}
+
+TEST(OnnxRuntime, AnswersGoWhereTheyAreWanted) {
+  const auto model = load(small_graph());
+  const auto whole = model->run(small_batch(), 0, 4);
+  ASSERT_TRUE(whole.has_value()) << render(whole.error());
+  std::vector<Tensor> room;
+  model->make_room(9, room);
+  EXPECT_THAT(room[0].shape, ElementsAre(9, 1));
+  model->make_room(4, room);
+  for (const std::int64_t from : {2, 0, 3}) {
+    const std::int64_t rows = from == 0 ? 2 : 1;
+    const Status done = model->run_into(small_batch(), from, rows, room);
+    ASSERT_TRUE(done.has_value()) << render(done.error());
+  }
+  EXPECT_EQ(room[1], (*whole)[1]);
+  EXPECT_EQ(room[2], (*whole)[2]);
+  EXPECT_EQ(0, std::memcmp(room[0].doubles().data(), (*whole)[0].doubles().data(), 32));
+  EXPECT_TRUE(model->run_into(small_batch(), 4, 0, room));
+  EXPECT_FALSE(model->run_into(small_batch(), 4, 1, room));
+}
+
+TEST(OnnxRuntime, AnswersThatAreInputsGoWhereTheyAreWanted) {
+  Graph graph("plain");
+  const Value a = graph.input("a", TensorType::kDouble);
+  graph.output("a", a);
+  graph.output("again", a);
+  const auto model = load(graph);
+  std::vector<Tensor> room;
+  model->make_room(3, room);
+  const Batch batch{3, {{"a", false, {1, 2, 3}, {}}}};
+  ASSERT_TRUE(model->run_into(batch, 1, 2, room));
+  ASSERT_TRUE(model->run_into(batch, 0, 1, room));
+  EXPECT_THAT(room[0].doubles(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(room[1].doubles(), ElementsAre(1, 2, 3));
 }
 
 TEST(OnnxRuntime, OutputsMayBeInputsOrConstants) {

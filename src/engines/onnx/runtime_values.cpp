@@ -121,6 +121,34 @@ Status view_tensor(const RuntimeApi& runtime, const Tensor& tensor, Held<OrtValu
   return view(runtime, bytes, tensor.shape, tensor.type(), into);
 }
 
+Status view_answer(const RuntimeApi& runtime, Tensor& tensor, const RowRange& range,
+                   Held<OrtValue>& into) {
+  const std::int64_t columns = tensor.shape.back();
+  const auto from = static_cast<std::size_t>(range.from * columns);
+  const auto count = static_cast<std::size_t>(range.rows * columns);
+  const Bytes bytes = std::visit(
+      [&](auto& values) { return Bytes{values.data() + from, count * sizeof(values[0])}; },
+      tensor.data);
+  return view(runtime, bytes, {range.rows, columns}, tensor.type(), into);
+}
+
+Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, std::int64_t from, Tensor& out) {
+  Tensor rows;
+  TRY_STATUS(copy_out(runtime, value, out.type(), rows));
+  const auto begin = static_cast<std::size_t>(from * out.shape.back());
+  return std::visit(
+      [&](auto& to) -> Status {
+        auto& made = std::get<std::decay_t<decltype(to)>>(rows.data);
+        if (made.size() > to.size() - begin) {
+          return fail(Code::kInternal, kRunFailed, "{} values for {} places", made.size(),
+                      to.size() - begin);
+        }
+        std::move(made.begin(), made.end(), to.begin() + static_cast<std::ptrdiff_t>(begin));
+        return {};
+      },
+      out.data);
+}
+
 Status copy_out(const RuntimeApi& runtime, OrtValue* value, TensorType type, Tensor& out) {
   const OrtApi& api = *runtime.table;
   Held<OrtTensorTypeAndShapeInfo> info(api.ReleaseTensorTypeAndShapeInfo);

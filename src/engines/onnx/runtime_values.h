@@ -24,11 +24,17 @@ struct RowRange {
 };
 
 /// Some rows of a column as [rows, 1]. Numbers are read where they lie, so the column must outlive
-/// `into`; texts are copied. All three fail with `onnx.run_failed`.
+/// `into`; texts are copied. All fail with `onnx.run_failed`.
 Status view_rows(const RuntimeApi& runtime, const records::BatchColumn& column,
                  const RowRange& range, Held<OrtValue>& into);
 /// The same for a whole tensor.
 Status view_tensor(const RuntimeApi& runtime, const records::Tensor& tensor, Held<OrtValue>& into);
+/// Some rows of a tensor, where the runtime writes an answer. Requires: it holds no texts.
+Status view_answer(const RuntimeApi& runtime, records::Tensor& tensor, const RowRange& range,
+                   Held<OrtValue>& into);
+/// Copies an answer to the rows of a tensor of its type from `from` on.
+Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, std::int64_t from,
+                     records::Tensor& out);
 /// Copies an answer of the runtime, which is of this type.
 Status copy_out(const RuntimeApi& runtime, OrtValue* value, records::TensorType type,
                 records::Tensor& out);

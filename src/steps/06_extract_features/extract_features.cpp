@@ -65,7 +65,8 @@ class Extraction {
   // Featurizer, features and matrix, fitted on the rows of the condition.
   Status extract(const std::string& fold, const std::string& fitted_on) {
     auto treatments = treatments_of(context_.section, columns_, held_back(context_.pipeline));
-    const FitRows rows{from_table(context_, table_, true), fitted_on};
+    const FitRows rows{from_table(context_, table_, true), fitted_on,
+                       context_.settings.engine.threads};
     TRY(const auto fits, fit_features(context_.sql, rows, target_, label_sql(target_),
                                       treatments.features, treatments.left_out));
     if (treatments.features.empty()) {

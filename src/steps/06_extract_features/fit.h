@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is learnt from the training rows of a fold, and from no other row: fills, scales,
-// categories and their encodings. Counts and quantiles come from the engine; sums of numbers are
-// made here in the order of the rows, so that they do not depend on threads.
+// categories and their encodings. Counts come from the engine; sums of numbers are made here in the
+// order of the rows, so that they do not depend on threads.
 #pragma once
 
 #include <cstdint>
@@ -62,6 +62,8 @@ struct FitRows {
   std::string from;
   /// Condition on its rows.
   std::string where;
+  /// 0: as many as the machine has. The fits do not depend on it.
+  int threads = 0;
 };
 
 /// Fits of `features`, in their order; a suggested category that nearly every row has for itself is
@@ -77,9 +79,6 @@ Result<std::vector<Fit>> fit_features(sql::Session& session, const FitRows& rows
 /// The inner fold of a training row in which its target encoding is out of fold.
 constexpr int kInnerFolds = 5;
 int inner_fold(std::int64_t row);
-
-/// The value of a number feature, as SQL: a double, null where missing.
-std::string number_sql(const Treatment& feature);
 
 /// Fitted values for people and later steps.
 Json fit_json(const Treatment& feature, const Fit& fit);

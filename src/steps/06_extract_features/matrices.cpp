@@ -15,13 +15,12 @@ namespace {
 constexpr const char* kFittedOn = "_kp_fitted_on";
 
 // The columns that the graph reads, and whether the row was fitted on.
-std::string rows_query(const RunContext& context, const records::Table& table,
-                       const records::FeatureSet& set, const std::string& fitted_on) {
+OrderedRows rows_of(const RunContext& context, const records::Table& table,
+                    const records::FeatureSet& set, const std::string& fitted_on) {
   std::vector<std::string> items;
   for (const records::Column& column : set.inputs) items.push_back(sql::identifier(column.name));
   items.push_back(format("CAST(coalesce({}, false) AS DOUBLE) AS {}", fitted_on, kFittedOn));
-  return format("SELECT {} FROM {} ORDER BY file_row_number", join(items, ", "),
-                from_table(context, table, true));
+  return {join(items, ", "), from_table(context, table, true)};
 }
 
 // Puts the out-of-fold values into the rows of a piece of the matrix.
@@ -31,7 +30,6 @@ class HeldOutValues {
       : held_out_(featurizer.held_out), columns_(featurizer.set.columns.size()), fits_(fits) {}
 
   void put(const Scored& scored, std::vector<float>& values) {
-    if (held_out_.empty()) return;
     const auto& fitted = scored.batch.find(kFittedOn)->numbers;
     for (std::size_t r = 0; r < fitted.size(); ++r) {
       if (fitted[r] == 0) continue;
@@ -85,14 +83,21 @@ Result<records::File> write_matrix(RunContext& context, const records::Table& ta
   TRY(auto writer, NpyWriter::create(path, NpyType::kFloat32, {table.rows, columns}));
   HeldOutValues held_out(featurizer, fits);
   std::int64_t written = 0;
-  TRY_STATUS(score_rows(context.sql, rows_query(context, table, featurizer.set, fitted_on), *model,
-                        context.settings.engine.threads, [&](const Scored& scored) {
-                          std::vector<float> values = scored.outputs[0].floats();
-                          held_out.put(scored, values);
-                          written += scored.batch.rows;
-                          return writer->write(scored.first * columns, values.data(),
-                                               scored.batch.rows * columns);
-                        }));
+  const OrderedRows rows = rows_of(context, table, featurizer.set, fitted_on);
+  const auto source = [&](const TakeBatch& take) {
+    return stream_in_order(context.sql, rows, take);
+  };
+  const auto write = [&](const Scored& scored) -> Status {
+    written += scored.batch.rows;
+    const std::int64_t first = scored.first * columns;
+    const std::int64_t count = scored.batch.rows * columns;
+    const std::vector<float>& made = scored.outputs[0].floats();
+    if (featurizer.held_out.empty()) return writer->write(first, made.data(), count);
+    std::vector<float> values = made;
+    held_out.put(scored, values);
+    return writer->write(first, values.data(), count);
+  };
+  TRY_STATUS(score_rows(source, *model, context.settings.engine.threads, write));
   TRY_STATUS(account_rows("extract_features.rows_unaccounted", table.name, table.rows, written));
   TRY_STATUS(writer->finish());
   return seal_file(context, name, path);
@@ -104,11 +109,12 @@ Status write_rows(RunContext& context, const records::Table& table, const record
   std::vector<double> labels;
   std::vector<std::uint8_t> sides;
   std::vector<std::int32_t> folds;
-  const std::string query = format(
-      "SELECT {} AS label, CAST(CASE _split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 "
-      "END AS DOUBLE) AS side, CAST({} AS DOUBLE) AS fold FROM {} ORDER BY file_row_number",
-      label_sql(target), folded ? "coalesce(_fold, -1)" : "-1", from_table(context, table, true));
-  TRY_STATUS(context.sql.stream(query, [&](records::Batch& batch) {
+  const OrderedRows rows{
+      format("{} AS label, CAST(CASE _split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 "
+             "END AS DOUBLE) AS side, CAST({} AS DOUBLE) AS fold",
+             label_sql(target), folded ? "coalesce(_fold, -1)" : "-1"),
+      from_table(context, table, true)};
+  TRY_STATUS(stream_in_order(context.sql, rows, [&](records::Batch& batch) {
     for (std::size_t r = 0; r < static_cast<std::size_t>(batch.rows); ++r) {
       labels.push_back(batch.columns[0].numbers[r]);
       sides.push_back(static_cast<std::uint8_t>(batch.columns[1].numbers[r]));

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps::extract_features {
 namespace {
@@ -131,9 +132,7 @@ Status encode_targets(sql::Session& session, const FitRows& rows, const records:
     count_batch(batch, counted);
     return Status();
   };
-  TRY_STATUS(session.stream(format("SELECT {} FROM {} WHERE {} ORDER BY file_row_number",
-                                   join(items, ", "), rows.from, rows.where),
-                            count));
+  TRY_STATUS(stream_in_order(session, {join(items, ", "), rows.from, rows.where}, count));
   for (Counted& each : counted) {
     each.fit.encoded = each.tally.means(-1, each.smoothing);
     for (int fold = 0; fold < kInnerFolds; ++fold) {

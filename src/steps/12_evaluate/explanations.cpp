@@ -6,8 +6,8 @@
 #include <cmath>
 #include <functional>
 #include <optional>
-#include <thread>
 
+#include "base/parallel.h"
 #include "engines/lightgbm/model_text.h"
 #include "steps/tree_shap.h"
 
@@ -25,18 +25,8 @@ std::vector<std::vector<double>> explained(const Explain& explain, const records
   const auto count = static_cast<std::size_t>(rows.shape[0]);
   const auto width = static_cast<std::size_t>(rows.shape[1]);
   std::vector<std::vector<double>> out(count);
-  const std::size_t workers = threads > 0
-                                  ? static_cast<std::size_t>(threads)
-                                  : std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  const auto work = [&](std::size_t from) {
-    for (std::size_t i = from; i < count; i += workers) {
-      out[i] = explain(rows.floats().data() + i * width);
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < workers; ++i) helpers.emplace_back(work, i);
-  work(0);
-  for (std::thread& helper : helpers) helper.join();
+  parallel(count, threads,
+           [&](std::size_t i) { out[i] = explain(rows.floats().data() + i * width); });
   return out;
 }
 

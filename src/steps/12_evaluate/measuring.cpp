@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps::evaluate {
 namespace {
@@ -55,9 +56,10 @@ Status Measuring::begin() {
 Status Measuring::read_blocks(std::int64_t width) {
   std::vector<double> starts;
   const std::string column = block_column(context_.section, context_.pipeline);
-  TRY_STATUS(context_.sql.stream(
-      format("SELECT {} FROM {} WHERE _split = 'test' ORDER BY file_row_number",
-             sql::identifier(column), from_table(context_, *context_.input.find("training"), true)),
+  TRY_STATUS(stream_in_order(
+      context_.sql,
+      {sql::identifier(column), from_table(context_, *context_.input.find("training"), true),
+       "_split = 'test'"},
       [&](records::Batch& batch) {
         for (const double time : batch.columns[0].numbers) {
           starts.push_back(std::isnan(time) ? -INFINITY
