@@ -130,7 +130,7 @@ class Card {
     out_ += format(
         "The featurizer is fitted on train rows only; calibration, threshold and "
         "selection use {}; test rows are opened for the numbers below and choose nothing.",
-        folded() ? "each fold by models that have not seen it" : "validation rows");
+        folded() ? "the rows of a fold by models that have not seen it" : "validation rows");
     if (m_.model->facts["refit"].boolean()) {
       out_ += " The packaged model was then trained once more on train and validation rows.";
     }

@@ -104,11 +104,10 @@ def _times(values):
     return numpy.where(numpy.isnat(out), numpy.nan, out.astype(numpy.int64).astype(numpy.float64))
 )py";
 
-// MLflow's words for what a frame holds. Numbers are double whatever they were: only that may be
-// null in pandas.
+// MLflow's words for what a frame holds. Numbers are double whatever they were, because only that
+// may be null in pandas; booleans too, because MLflow reads a null boolean from JSON as false.
 std::string_view input_type(std::string_view type) {
   if (type == "string") return "string";
-  if (type == "boolean") return "boolean";
   return records::is_temporal(type) ? "datetime" : "double";
 }
 

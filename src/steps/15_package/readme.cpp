@@ -49,8 +49,9 @@ model.predict(frame)                      # a pandas DataFrame of curated rows
 
 Its loader, `code/kingpost_bundle.py`, takes nulls in any form that pandas knows (None, NaN, NA,
 NaT), sets the threads as above, and gives one column per answer. MLflow checks the frame against
-the signature first: every number is a `double`, so turn columns of whole numbers into float64
-(`frame.astype({"column": "float64"})`); times are `datetime64` without a zone, in UTC.
+the signature first: every number and boolean is a `double`, so turn columns of whole numbers and of
+booleans into float64 (`frame.astype({"column": "float64"})`); times are `datetime64` without a
+zone, in UTC.
 `mlflow.onnx.load_model(".")` gives the ONNX graph itself.
 
 )md";
