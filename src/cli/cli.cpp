@@ -26,6 +26,7 @@ class Parser {
     add_runs();
     add_store();
     add_data();
+    add_infer();
     add_models();
     add_rest();
   }
@@ -126,6 +127,30 @@ class Parser {
       sub->add_option("--rows", arguments.rows, "rows to print")->check(CLI::Range(0, 100'000));
     }
     for (auto* sub : {list, show}) sub->add_flag("--json", arguments.json, "as JSON");
+  }
+
+  void add_infer() {
+    auto* infer = add(app_, "infer", "rows of a file through a model", infer_command);
+    infer
+        ->add_option("WORDS", arguments.words,
+                     "MODEL (a bundle's folder, or NAME, NAME/3, NAME@ALIAS of the registry), IN "
+                     "and OUT: .csv, .ndjson, .parquet, or - for a stream")
+        ->required()
+        ->expected(2, 3);
+    infer->add_option("--format", arguments.form, "of IN: csv, ndjson, parquet");
+    infer->add_option("--out-format", arguments.out_form, "of OUT; default: that of IN for -");
+    infer->add_option("--keep", arguments.keep,
+                      "columns to pass through: a,b or all; default: the key");
+    infer->add_option("--rejected", arguments.rejected,
+                      "where rows go that cannot be scored; default: OUT.rejected.ndjson");
+    infer->add_option("--delimiter", arguments.delimiter, "between the fields of a CSV file");
+    infer->add_option("--source", arguments.sources,
+                      "NAME=PATH: source files instead of IN; steps 1 to 5 run first");
+    infer->add_option("--threads", arguments.threads, "default: all")->check(CLI::Range(1, 1024));
+    infer->add_option("--memory", arguments.memory, "of the SQL engine, e.g. 1GB");
+    infer->add_flag("--json", arguments.json, "the summary as JSON");
+    infer->add_flag("-q,--quiet", arguments.quiet, "errors only");
+    with_file_option(infer);
   }
 
   void add_models() {

@@ -33,6 +33,16 @@ struct Arguments {
   bool remove = false;
   std::string model;
   bool trials = false;
+  /// Of infer: forms of IN and OUT, columns to keep, where rejected rows go, limits, and source
+  /// files instead of IN, as NAME=PATH.
+  std::string form;
+  std::string out_form;
+  std::string keep;
+  std::string rejected;
+  std::string delimiter;
+  std::string memory;
+  int threads = 0;
+  std::vector<std::string> sources;
   /// The whole line, for the journal.
   std::string line;
 };
@@ -62,6 +72,7 @@ Status runs_command(const Arguments& arguments);
 Status package_command(const Arguments& arguments);
 Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
+Status infer_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);
 Status doctor_command(const Arguments& arguments);

@@ -2,13 +2,10 @@
 // The data are ingested into a store that is thrown away, looked at, and described.
 #include "lifecycle/init/init.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <filesystem>
 
 #include "base/files.h"
+#include "base/scratch.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engines/sql/dialect.h"
@@ -21,32 +18,6 @@ namespace {
 class Silence final : public Observer {
  public:
   void on(const Event&) override {}
-};
-
-// A folder of its own for the look, gone at the end.
-class Scratch {
- public:
-  static Result<Scratch> make() {
-    std::error_code missing;
-    const auto folder = std::filesystem::temp_directory_path(missing);
-    if (missing) return file_error(missing.value(), "use", folder.string());
-    std::string pattern = folder.string() + "/kingpost-init-XXXXXX";
-    if (::mkdtemp(pattern.data()) == nullptr) return file_error(errno, "make a folder", pattern);
-    return Scratch(pattern);
-  }
-  ~Scratch() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(Scratch&& other) noexcept : path_(std::move(other.path_)) { other.path_.clear(); }
-  Scratch& operator=(Scratch&&) = delete;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  explicit Scratch(std::string path) : path_(std::move(path)) {}
-  std::string path_;
 };
 
 // "My data-2013.csv.gz" -> "my_data_2013".
@@ -267,7 +238,7 @@ class Initiation {
 }  // namespace
 
 Result<std::string> draft_pipeline(const InitOptions& options) {
-  TRY(Scratch scratch, Scratch::make());
+  TRY(Scratch scratch, Scratch::make("init"));
   return Initiation(options, std::move(scratch)).draft();
 }
 

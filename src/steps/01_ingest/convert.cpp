@@ -4,17 +4,10 @@
 
 #include "base/format.h"
 #include "base/text.h"
-#include "engines/sql/types.h"
+#include "steps/conversion.h"
 
 namespace kingpost::steps::ingest {
 namespace {
-
-constexpr std::string_view kDate = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-constexpr std::string_view kClock = "[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?";
-// The engine would round a tenth decimal away.
-constexpr std::string_view kDecimal = " *[+-]?([0-9]+[.]?|[0-9]*[.][0-9]{1,9}0*) *";
-constexpr std::string_view kInfinity = " *[+-]?([iI][nN][fF]([iI][nN][iI][tT][yY])?) *";
-constexpr std::string_view kZone = "(Z|[+-][0-9]{2}(:?[0-9]{2})?)";
 
 std::string matches(const std::string& text, const std::string& pattern) {
   return format("regexp_full_match({}, '{}')", text, pattern);
@@ -25,36 +18,10 @@ std::string large_integer(const std::string& text) {
                 matches(text, " *[+-]?[0-9]+ *"), text);
 }
 
-std::string guarded(const std::string& condition, const std::string& text, std::string_view type) {
-  return format("CASE WHEN {} THEN TRY_CAST({} AS {}) END", condition, text, type);
-}
-
 }  // namespace
 
 std::string conversion(std::string_view type, const std::string& text) {
-  const std::string engine = sql::engine_type(type);
-  if (type == "string") return text;
-  if (starts_with(type, "int")) {
-    // The engine would round 1.5 to 2: a value counts only when it is the same number as a double.
-    return format(
-        "CASE WHEN TRY_CAST({0} AS {1}) = TRY_CAST({0} AS DOUBLE) THEN "
-        "TRY_CAST({0} AS {1}) END",
-        text, engine);
-  }
-  if (type == "date") return guarded(matches(text, std::string(kDate)), text, engine);
-  if (type == "timestamp") {
-    return guarded(matches(text, format("{}({})?", kDate, kClock)), text, engine);
-  }
-  if (type == "timestamp_utc") {
-    return guarded(matches(text, format("{}({}{}?)?", kDate, kClock, kZone)), text, engine);
-  }
-  if (type == "decimal") return guarded(matches(text, std::string(kDecimal)), text, engine);
-  if (type == "float32" || type == "float64") {
-    // A number that is too large would become infinity.
-    return format("CASE WHEN NOT isinf(TRY_CAST({0} AS {1})) OR {2} THEN TRY_CAST({0} AS {1}) END",
-                  text, engine, matches(text, std::string(kInfinity)));
-  }
-  return format("TRY_CAST({} AS {})", text, engine);
+  return steps::conversion(type, text);
 }
 
 std::string_view widened(std::string_view type, const Misfit& misfit) {
@@ -99,7 +66,7 @@ std::string inference(const std::string& text, const std::string& prefix, const 
   if (kinds.time) {
     add("d", conversion("date", text) + " IS NOT NULL");
     add("t", conversion("timestamp_utc", text) + " IS NOT NULL");
-    add("z", matches(text, format("{}{}{}", kDate, kClock, kZone)));
+    add("z", matches(text, format("{}{}{}", kDatePattern, kClockPattern, kZonePattern)));
   }
   return join(counts, ", ");
 }

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// kingpost infer: rows of a file through a model into another file.
+#include "steps/20_infer/infer.h"
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/scratch.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/output.h"
+#include "lifecycle/cancellation.h"
+#include "lifecycle/infer/curated.h"
+
+namespace kingpost::cli {
+namespace {
+
+using steps::infer::BundledModel;
+using steps::infer::ScoreRequest;
+using steps::infer::ScoreSummary;
+
+// A folder, or a version of the registry whose objects lie in the store.
+Result<BundledModel> find_model(const Arguments& arguments) {
+  const std::string& name = arguments.words.at(0);
+  if (is_folder(name)) {
+    TRY(const auto bundle, steps::Bundle::in_folder(name));
+    return steps::infer::open_model(bundle);
+  }
+  auto store = open_store(arguments);
+  if (!store) {
+    const bool no_file = store.error().id() == "file.pipeline_missing";
+    if (!no_file) return std::move(store).error();
+    return fail(Code::kNotFound, "infer.model_missing",
+                "\"{}\" is no folder, and there is no store here to look it up in", shown(name))
+        .hint("name a bundle's folder, or the pipeline file: -f FILE");
+  }
+  TRY(const auto version, store->journal->registry().resolve(name));
+  TRY(const auto bundle, steps::Bundle::in_store(store->objects, version.bundle));
+  return steps::infer::open_model(bundle);
+}
+
+// IN, made of source files.
+Status curate(const Arguments& arguments, const std::string& folder, ScoreRequest& request) {
+  lifecycle::CurateOptions options;
+  TRY(const std::string file, lifecycle::find_pipeline_file(arguments.file));
+  options.load = {file, arguments.profile, arguments.sets, {}};
+  options.folder = folder + "/store";
+  for (const std::string& each : arguments.sources) {
+    const std::size_t equals = each.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return fail(Code::kInvalidInput, "infer.source_malformed", "--source {} is not NAME=PATH",
+                  shown(each))
+          .hint("e.g. --source flights=today.csv");
+    }
+    options.sources.emplace_back(each.substr(0, equals), each.substr(equals + 1));
+  }
+  Faults faults;
+  auto rows = lifecycle::curate_sources(options, faults);
+  print_faults(faults);
+  if (!rows) return std::move(rows).error();
+  request.in.path = rows->path;
+  request.in.form = steps::infer::Form::kParquet;
+  request.earlier = std::move(rows->rejected);
+  return {};
+}
+
+Result<char> delimiter_of(const std::string& text) {
+  if (text.empty()) return '\0';
+  if (text == "\\t") return '\t';
+  if (text.size() == 1 && text != "\"" && text != "\n") return text[0];
+  return fail(Code::kInvalidInput, "infer.not_a_character", "\"{}\" is no delimiter", shown(text))
+      .hint("give one character, e.g. --delimiter ';'");
+}
+
+// A stream has the form of what is read, when that is a text.
+Result<steps::infer::Form> out_form(const Arguments& arguments, steps::infer::Form in) {
+  const std::string& out = arguments.words.back();
+  if (out != "-" || !arguments.out_form.empty()) {
+    return steps::infer::form_of(out, arguments.out_form);
+  }
+  return in == steps::infer::Form::kNdjson ? in : steps::infer::Form::kCsv;
+}
+
+// What is kept beside the answers: `all`, or columns with commas between.
+void read_keep(const std::string& text, steps::infer::SourceRequest& in) {
+  if (text.empty()) return;
+  in.keep_key = false;
+  in.keep_all = text == "all";
+  if (!in.keep_all) in.keep = split(text, ',');
+}
+
+Status report(const Arguments& arguments, const ScoreRequest& request, const ScoreSummary& summary,
+              double seconds) {
+  const std::int64_t lost = summary.rejected + summary.earlier;
+  const std::string first =
+      summary.first_reject.empty() ? "" : ", the first in " + summary.first_reject;
+  const bool nowhere = lost > 0 && request.rejected.empty();
+  if (arguments.json) {
+    Json out = Json::object();
+    out.set("rows", summary.rows).set("scored", summary.scored).set("rejected", summary.rejected);
+    if (!arguments.sources.empty()) out.set("rejected_by_steps", summary.earlier);
+    out.set("out", request.out).set("seconds", seconds);
+    if (lost > 0) {
+      out.set("rejected_to", nowhere ? Json() : Json(request.rejected));
+      out.set("first_rejected", summary.first_reject);
+    }
+    const std::string text = out.dump() + "\n";
+    if (request.out == "-") {
+      print_error(text);
+    } else {
+      print(text);
+    }
+  } else if (!arguments.quiet) {
+    for (const std::string& note : summary.notes) print_error(format("note: {}\n", note));
+    if (lost > 0 && !nowhere) {
+      print_error(format("warning: {} rows are rejected{}; all are in \"{}\"\n", grouped(lost),
+                         first, request.rejected));
+    }
+    if (request.out != "-") {
+      print(format("{}: {} rows scored in {}\n", request.out, grouped(summary.scored),
+                   elapsed_text(seconds)));
+    }
+  }
+  if (!nowhere) return {};
+  return fail(Code::kDataRejected, "infer.rejected_nowhere", "{} rows could not be scored{}",
+              grouped(lost), first)
+      .hint("the others are written; keep these with --rejected");
+}
+
+}  // namespace
+
+Status infer_command(const Arguments& arguments) {
+  lifecycle::Cancellation::install();
+  const double start = monotonic_seconds();
+  const auto& words = arguments.words;
+  const bool from_sources = !arguments.sources.empty();
+  if (words.size() != (from_sources ? 2U : 3U)) {
+    return fail(Code::kInvalidInput, "infer.words_missing", "{} words where {} are wanted",
+                words.size(), from_sources ? "MODEL OUT" : "MODEL IN OUT")
+        .hint("kingpost infer MODEL IN OUT, or kingpost infer MODEL OUT --source NAME=PATH");
+  }
+  TRY(const auto opened, find_model(arguments));
+  TRY(const Scratch scratch, Scratch::make("infer"));
+  ScoreRequest request;
+  request.model = opened.model.get();
+  request.signature = &opened.signature;
+  request.out = words.back();
+  if (from_sources) {
+    request.in.form = steps::infer::Form::kParquet;
+  } else {
+    request.in.path = words.at(1);
+    TRY(request.in.form, steps::infer::form_of(request.in.path, arguments.form));
+  }
+  TRY(request.out_form, out_form(arguments, request.in.form));
+  if (from_sources) TRY_STATUS(curate(arguments, scratch.path(), request));
+  request.in.engine = {arguments.memory, arguments.threads, scratch.path() + "/spill"};
+  read_keep(arguments.keep, request.in);
+  TRY(request.in.delimiter, delimiter_of(arguments.delimiter));
+  request.threads = arguments.threads;
+  request.rejected = arguments.rejected;
+  if (request.rejected.empty() && request.out != "-") {
+    request.rejected = request.out + ".rejected.ndjson";
+  }
+  request.cancelled = [] { return lifecycle::Cancellation::requested(); };
+  TRY(ScoreSummary summary, steps::infer::score_file(request));
+  if (from_sources) summary.notes.clear();
+  return report(arguments, request, summary, monotonic_seconds() - start);
+}
+
+}  // namespace kingpost::cli

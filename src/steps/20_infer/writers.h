@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is written for a row: the columns that pass through, then the answers. A file gets its name
+// only when it is whole.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "steps/20_infer/rows.h"
+
+namespace kingpost::steps::infer {
+
+/// Some rows as they are written.
+struct Piece {
+  std::int64_t rows = 0;
+  std::string text;
+  records::Batch batch;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+
+  /// Any number of threads may call it at once.
+  virtual Piece render(const Rows& rows, const std::vector<records::Tensor>& answers) const = 0;
+  /// In the order of the rows.
+  virtual Status take(Piece piece) = 0;
+  /// Everything is there: writes the rest, syncs and renames. Without it nothing is left.
+  virtual Status finish() = 0;
+
+ protected:
+  Sink() = default;
+};
+
+struct SinkRequest {
+  /// "-" is standard output.
+  std::string path;
+  Form form = Form::kCsv;
+  std::vector<KeptColumn> kept;
+  std::vector<AnswerColumn> answers;
+  /// Parquet only: the file whose kept columns stand beside the answers, row by row; or "".
+  std::string beside;
+  sql::EngineConfig engine;
+};
+/// Fails as files and the engine do.
+Result<std::unique_ptr<Sink>> open_text(const SinkRequest& request);
+Result<std::unique_ptr<Sink>> open_parquet_sink(const SinkRequest& request);
+
+/// A file that is written beside its place. Removed when it is not kept.
+class NewFile {
+ public:
+  explicit NewFile(std::string path);
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  /// Where the bytes go until then.
+  const std::string& temporary() const { return temporary_; }
+  Status write(std::string_view bytes);
+  /// Whether a file can be written there; leaves none.
+  Status check();
+  /// Syncs, and takes its place.
+  Status keep();
+
+ private:
+  std::string path_;
+  std::string temporary_;
+  int number_ = -1;
+};
+
+/// `text` in quotes, as JSON has it; bytes that are not UTF-8 become U+FFFD.
+void add_json_text(std::string& out, std::string_view text);
+
+}  // namespace kingpost::steps::infer
