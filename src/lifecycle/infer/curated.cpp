@@ -173,6 +173,23 @@ class Curating {
                 options_.load.path);
   }
 
+  // The path of the source, or of a copy that has the columns which come only later.
+  Result<std::string> with_all_columns(const Node& source, const std::string& table,
+                                       const std::string& path) const {
+    const std::string plain = lower(path);
+    const bool is_csv = source.text_at("format") == "csv" ||
+                        plain.find(".csv") != std::string::npos ||
+                        plain.find(".tsv") != std::string::npos;
+    if (!is_csv || !exists(path) || source.text_at("encoding") == "utf-16") return path;
+    Padding padding(source, path);
+    TRY(const auto missing, padding.missing(source));
+    if (missing.empty()) return path;
+    TRY_STATUS(make_folders(options_.folder));
+    const std::string to = format("{}/{}.csv", options_.folder, table);
+    TRY_STATUS(padding.copy(missing, to));
+    return to;
+  }
+
   Status take_source(const std::string& table, const std::string& path) {
     Node& ingest = *pipeline_->root.find("ingest");
     Node* source = ingest.find(table);
@@ -186,21 +203,7 @@ class Curating {
                   options_.load.path)
           .hint(did_you_mean(table, names, format("its sources are {}", listed(names))));
     }
-    std::string from = absolute_path(path);
-    const std::string form = source->text_at("format");
-    const std::string plain = lower(from);
-    const bool is_csv = form == "csv" || plain.find(".csv") != std::string::npos ||
-                        plain.find(".tsv") != std::string::npos;
-    if (is_csv && exists(from) && source->text_at("encoding") != "utf-16") {
-      Padding padding(*source, from);
-      TRY(const auto missing, padding.missing(*source));
-      if (!missing.empty()) {
-        TRY_STATUS(make_folders(options_.folder));
-        const std::string to = format("{}/{}.csv", options_.folder, table);
-        TRY_STATUS(padding.copy(missing, to));
-        from = to;
-      }
-    }
+    TRY(const std::string from, with_all_columns(*source, table, absolute_path(path)));
     set(*source, "path", scalar(*source, from));
     // A file that is named by hand may be of any age.
     std::erase_if(source->entries, [](const Entry& entry) { return entry.key == "freshness"; });
@@ -223,19 +226,31 @@ class Curating {
                   table.digest.substr(2));
   }
 
-  Result<CuratedRows> collect(const RunSummary& summary) {
-    std::unique_ptr<sql::Session> session;
+  struct Lost {
+    std::string step;
+    const records::Table* table = nullptr;
+  };
+  static std::vector<Lost> lost_in(const RunSummary& summary) {
+    std::vector<Lost> out;
     for (const StepResult& each : summary.steps) {
       for (const records::Table& table : each.manifest.beside.tables) {
         const bool lost = table.name.ends_with(".rejected") || table.name.ends_with(".quarantined");
-        if (!lost || table.rows == 0) continue;
-        if (session == nullptr) {
-          TRY_STATUS(make_folders(pipeline_->settings.engine.temp_folder));
-          TRY(session, sql::Session::open(pipeline_->settings.engine));
-        }
-        TRY_STATUS(add_rejected(*session, std::string(each.step->word), table));
+        if (lost && table.rows > 0) out.push_back({std::string(each.step->word), &table});
       }
     }
+    return out;
+  }
+
+  Status collect_rejected(const std::vector<Lost>& lost) {
+    if (lost.empty()) return {};
+    TRY_STATUS(make_folders(pipeline_->settings.engine.temp_folder));
+    TRY(const auto session, sql::Session::open(pipeline_->settings.engine));
+    for (const Lost& each : lost) TRY_STATUS(add_rejected(*session, each.step, *each.table));
+    return {};
+  }
+
+  Result<CuratedRows> collect(const RunSummary& summary) {
+    TRY_STATUS(collect_rejected(lost_in(summary)));
     const records::Table* rows = summary.steps.back().manifest.output.find("training");
     if (rows == nullptr) {
       return fail(Code::kInternal, "step.file_missing", "step 5 left no table \"training\"")
