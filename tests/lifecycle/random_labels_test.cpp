@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels of chance, steps 6 to 10: where every fit sees train rows only, nothing can be learnt for
-// test rows, however many features there are to choose from. The same with selection let loose on
-// all rows must show.
+// test rows, however many features there are to choose from. The same with selection, or with the
+// target encoders, let loose on all rows must show.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "steps/07_select_features/select_features.h"
 #include "steps/10_train/train.h"
 #include "steps/metrics.h"
+#include "steps/ordered_rows.h"
 #include "steps/trained_models.h"
 #include "support/matrix_project.h"
 
@@ -26,7 +27,7 @@ constexpr std::size_t kRows = 600;
 constexpr std::size_t kNumbers = 100;
 
 // Rows in turn three of train, one of validation, two of test; nothing goes with the label.
-std::string rows_query(int shuffle) {
+std::string rows_query(int shuffle, bool all_train) {
   std::vector<std::string> items = {"i AS id"};
   for (std::size_t n = 0; n < kNumbers; ++n) {
     items.push_back(format("CAST(hash('x{0} ' || i) % 100003 AS DOUBLE) AS x{0}", n));
@@ -35,9 +36,9 @@ std::string rows_query(int shuffle) {
     items.push_back(format("'level ' || CAST(hash('c{0} ' || i) % 40 AS VARCHAR) AS c{0}", c));
   }
   items.push_back(format("hash('y{} ' || i) % 2 = 0 AS y", shuffle));
-  items.emplace_back(
-      "CASE WHEN i % 6 < 3 THEN 'train' WHEN i % 6 = 3 THEN 'validation' ELSE 'test' END AS "
-      "_split");
+  items.emplace_back(all_train ? "'train' AS _split"
+                               : "CASE WHEN i % 6 < 3 THEN 'train' WHEN i % 6 = 3 THEN "
+                                 "'validation' ELSE 'test' END AS _split");
   return format("SELECT {} FROM range({}) AS r(i) ORDER BY i", join(items, ", "), kRows);
 }
 
@@ -60,11 +61,32 @@ class RandomLabels : public testing::Test {
     h.pass_on(*outcome);
   }
 
-  void extract(int shuffle) {
+  void extract(int shuffle, bool all_train = false) {
     h.input = {};
-    h.add_table("training", rows_query(shuffle), {"id"});
+    h.add_table("training", rows_query(shuffle, all_train), {"id"});
     step(features_yaml(), steps::extract_features::spec(), "extract_features",
          steps::extract_features::run);
+  }
+
+  // Target encoders that are fitted on all rows, and a matrix whose rows see their own label in
+  // them.
+  void extract_in_sample(int shuffle) {
+    extract(shuffle, true);
+    const Node none;
+    const steps::RunContext context{none, none, h.settings, h.input, *h.session, *h.objects};
+    const auto bytes = steps::bytes_of(context, "featurizer.onnx");
+    auto model = onnx::Model::load(*bytes);
+    std::vector<float> matrix;
+    const std::int64_t columns = (*model)->outputs()[0].columns;
+    const auto run = [&](records::Batch& batch) -> Status {
+      TRY(const auto answers, (*model)->run(batch, 0, batch.rows));
+      matrix.insert(matrix.end(), answers[0].floats().begin(), answers[0].floats().end());
+      return {};
+    };
+    const steps::OrderedRows rows{"*", steps::from_table(context, *h.input.find("training"), true)};
+    if (!stream_in_order(*h.session, rows, run)) throw std::runtime_error("no matrix");
+    h.add_array("matrix.npy", NpyType::kFloat32, matrix.data(),
+                {std::ssize(matrix) / columns, columns});
   }
 
   // The AUC on test rows of a model behind selection and training.
@@ -117,10 +139,11 @@ class RandomLabels : public testing::Test {
   std::vector<std::uint8_t> sides_;
 };
 
-TEST_F(RandomLabels, TeachNothingUnlessSelectionSeesTestRows) {
+TEST_F(RandomLabels, TeachNothingUnlessAFitSeesTestRows) {
   std::vector<double> honest_linear;
   std::vector<double> honest_trees;
-  std::vector<double> sabotaged;
+  std::vector<double> selection_let_loose;
+  std::vector<double> encoders_let_loose;
   for (int shuffle = 0; shuffle < kShuffles; ++shuffle) {
     extract(shuffle);
     const records::Dataset extracted = h.input;
@@ -131,14 +154,19 @@ TEST_F(RandomLabels, TeachNothingUnlessSelectionSeesTestRows) {
     honest_trees.push_back(auc("gbdt"));
     h.input = extracted;
     look_at_sides(true);
-    sabotaged.push_back(auc("linear"));
+    selection_let_loose.push_back(auc("linear"));
+    extract_in_sample(shuffle);
+    look_at_sides(false);
+    encoders_let_loose.push_back(auc("linear"));
   }
   EXPECT_LT(std::abs(errors_above_chance(honest_linear)), 3);
   EXPECT_LT(std::abs(errors_above_chance(honest_trees)), 3);
-  EXPECT_GT(errors_above_chance(sabotaged), 3);
+  EXPECT_GT(errors_above_chance(selection_let_loose), 3);
+  EXPECT_GT(errors_above_chance(encoders_let_loose), 3);
   RecordProperty("linear", format("{:.2f}", errors_above_chance(honest_linear)));
   RecordProperty("trees", format("{:.2f}", errors_above_chance(honest_trees)));
-  RecordProperty("sabotaged", format("{:.2f}", errors_above_chance(sabotaged)));
+  RecordProperty("selection", format("{:.2f}", errors_above_chance(selection_let_loose)));
+  RecordProperty("encoders", format("{:.2f}", errors_above_chance(encoders_let_loose)));
 }
 
 }  // namespace
