@@ -2,6 +2,7 @@
 // Curves of all models in one chart each, and the tables of decisions.
 #include <algorithm>
 
+#include "base/text.h"
 #include "lifecycle/report/sections.h"
 
 namespace kingpost::lifecycle::report {
@@ -68,9 +69,43 @@ Figure groups_of(const Facts& facts, const Axes& axes) {
   return figure;
 }
 
+constexpr std::size_t kFewClasses = 8;
+constexpr std::size_t kMostClasses = 40;
+
+// The pairs of classes that are mistaken most often, where a square of all would be unreadable.
+Figure mistakes_of(const Json& confusion) {
+  const auto& classes = confusion["classes"].items();
+  Figure figure;
+  for (std::size_t i = 0; i < classes.size() && i < confusion["rows"].items().size(); ++i) {
+    const auto& line = confusion["rows"].items()[i].items();
+    for (std::size_t k = 0; k < line.size() && k < classes.size(); ++k) {
+      if (k == i || line[k].integer() == 0) continue;
+      const std::string pair =
+          format("{} as {}", shown(classes[i].text(), 40), shown(classes[k].text(), 40));
+      figure.rows.push_back({pair, line[k]});
+    }
+  }
+  std::stable_sort(figure.rows.begin(), figure.rows.end(),
+                   [](const auto& a, const auto& b) { return a[1].number() > b[1].number(); });
+  constexpr std::size_t kMostPairs = 200;
+  if (figure.rows.size() > kMostPairs) figure.rows.resize(kMostPairs);
+  figure.title = "Mistakes";
+  figure.kind = "bars";
+  figure.columns = {{"true class as decision"}, number("rows")};
+  figure.options.set("value", "rows");
+  return figure;
+}
+
 Markup confusion_of(const Facts& facts, const std::string& model) {
   const Json& confusion = facts.file("evaluation.json")[model]["curves"]["confusion"];
   const auto& classes = confusion["classes"].items();
+  if (classes.size() > kMostClasses) {
+    Figure figure = mistakes_of(confusion);
+    figure.words = format("{} on test rows: which of the {} classes are taken for which.", model,
+                          classes.size());
+    fit_lines(figure);
+    return to_html(figure);
+  }
   Figure figure;
   for (std::size_t i = 0; i < classes.size() && i < confusion["rows"].items().size(); ++i) {
     const auto& line = confusion["rows"].items()[i].items();
@@ -85,8 +120,11 @@ Markup confusion_of(const Facts& facts, const std::string& model) {
   figure.words = model + " on test rows; each line is a true class, the shade its share.";
   figure.kind = "matrix";
   figure.columns = {{"true class"}, {"decision"}, number("rows"), number("share of the class")};
-  constexpr int kCell = 46;
-  figure.height = static_cast<int>(classes.size()) * kCell + 60;
+  const bool is_dense = classes.size() > kFewClasses;
+  figure.options.set("dense", is_dense);
+  const int cell = is_dense ? 22 : 46;
+  const int labels = is_dense ? 190 : 60;
+  figure.height = static_cast<int>(classes.size()) * cell + labels;
   return to_html(figure);
 }
 
@@ -130,11 +168,16 @@ Markup curves(const Facts& facts) {
     }
   }
   if (least < most) residuals.options.set("domain", Json(Json::Array{least, most}));
-  return side_by_side({to_html(unit_square(lines_of(facts, roc), true)),
-                       to_html(unit_square(lines_of(facts, pr), false)),
-                       to_html(unit_square(lines_of(facts, gain), true)),
-                       to_html(unit_square(groups_of(facts, calibration), true)), to_html(square),
-                       to_html(residuals), confusion_of(facts, model)});
+  const Markup decisions = confusion_of(facts, model);
+  const bool is_small =
+      evaluation[model]["curves"]["confusion"]["classes"].items().size() <= kFewClasses;
+  const Markup beside =
+      side_by_side({to_html(unit_square(lines_of(facts, roc), true)),
+                    to_html(unit_square(lines_of(facts, pr), false)),
+                    to_html(unit_square(lines_of(facts, gain), true)),
+                    to_html(unit_square(groups_of(facts, calibration), true)), to_html(square),
+                    to_html(residuals), is_small ? decisions : Markup{}});
+  return is_small ? beside : markup("{}{}", beside, decisions);
 }
 
 }  // namespace kingpost::lifecycle::report

@@ -40,6 +40,7 @@ class Drawing {
   }
   void edge(std::size_t from, std::size_t to) { edges_.emplace_back(from, to); }
   bool empty() const { return boxes_.empty(); }
+  std::size_t line_of(std::size_t box) const { return boxes_[box].line; }
 
   Markup take() const {
     const std::size_t lines = *std::max_element(next_line_.begin(), next_line_.end());
@@ -203,7 +204,7 @@ class Lineage {
     const std::size_t column = drawing_.column(step);
     std::string full = name;
     const std::size_t box =
-        drawing_.box({column, 0, std::move(name), std::move(below), std::move(full)}, 0);
+        drawing_.box({column, 0, std::move(name), std::move(below), std::move(full)}, line_);
     drawing_.edge(*last_, box);
     last_ = box;
   }
@@ -219,20 +220,31 @@ class Lineage {
       const std::size_t box =
           drawing_.box({column, 0, name, model["family"].text(), name, name == winner}, 0);
       drawing_.edge(*last_, box);
-      if (name == winner) chosen = box;
+      if (name == winner) {
+        chosen = box;
+        line_ = drawing_.line_of(box);
+      }
     }
+    if (!chosen) return;
+    last_ = chosen;
+    std::size_t files = 0;
+    if (facts_.step("package").manifest) {
+      for (const records::File& file : facts_.step("package").manifest->output.files) {
+        files += starts_with(file.name, "bundle/") ? 1 : 0;
+      }
+    }
+    if (files > 0) next("package", "bundle", format("{} files", files));
     const Json& version = facts_.file("version.json");
-    if (!chosen || !version.is_object()) return;
-    const std::string name = format("{}/{}", version["model"].text(), version["version"].integer());
-    const std::size_t box =
-        drawing_.box({drawing_.column("register"), 0, name, "model version", name, true}, 0);
-    drawing_.edge(*chosen, box);
+    if (!version.is_object()) return;
+    next("register", format("{}/{}", version["model"].text(), version["version"].integer()),
+         "model version");
   }
 
   const Facts& facts_;
   Drawing drawing_;
   std::map<std::string, Track> tracks_;
   std::optional<std::size_t> last_;
+  std::size_t line_ = 0;
 };
 
 }  // namespace

@@ -18,7 +18,7 @@
     axis: {
       labelColor: "var(--soft)", titleColor: "var(--soft)", gridColor: "var(--line)",
       domainColor: "var(--line)", tickColor: "var(--line)", labelFontSize: 11, titleFontSize: 11,
-      titleFontWeight: "normal", labelLimit: 190, titleLimit: 260, tickCount: 5,
+      titleFontWeight: "normal", labelLimit: 230, titleLimit: 260, tickCount: 5,
     },
     legend: {
       labelColor: "var(--ink)", titleColor: "var(--soft)", orient: "top", title: null,
@@ -26,6 +26,10 @@
     },
     rule: { color: "var(--soft)" },
   };
+
+  // Long names that begin alike differ at their end, so the middle goes.
+  const SHORT = "length(datum.label) > 32 ? " +
+    "slice(datum.label, 0, 15) + '…' + slice(datum.label, -16) : datum.label";
 
   const number = (field, title, more) => ({ field, type: "quantitative", title, ...more });
   const name = (field, title, more) => ({ field, type: "nominal", title, sort: null, ...more });
@@ -104,7 +108,7 @@
     },
 
     intervals(chart) {
-      const y = name("f0", null);
+      const y = name("f0", null, { axis: { labelExpr: SHORT } });
       const scale = { zero: false, padding: 8 };
       const layer = [];
       if (typeof chart.options.reference === "number") {
@@ -125,7 +129,7 @@
     },
 
     bars(chart) {
-      const y = name("f0", null);
+      const y = name("f0", null, { axis: { labelExpr: SHORT } });
       const title = chart.options.value;
       const layer = [{
         mark: { type: "bar", color: "var(--c1)", height: { band: 0.7 } },
@@ -142,8 +146,10 @@
     },
 
     matrix(chart) {
-      const x = name("f1", chart.columns[1], { axis: { labelAngle: 0, orient: "top" } });
-      const y = name("f0", chart.columns[0]);
+      const { dense } = chart.options;
+      const axis = { labelAngle: dense ? -60 : 0, orient: "top", labelExpr: SHORT, labelLimit: 150 };
+      const x = name("f1", chart.columns[1], { axis });
+      const y = name("f0", chart.columns[0], { axis: { labelExpr: SHORT } });
       return {
         layer: [{
           mark: { type: "rect", fill: "var(--c1)", stroke: "var(--page)", strokeWidth: 2 },
@@ -152,12 +158,14 @@
             fillOpacity: number("f3", null, { legend: null, scale: { domain: [0, 1], range: [0.06, 0.62] } }),
           },
         }, {
-          mark: { type: "text", color: "var(--ink)", fontSize: 12, dy: -6 },
-          encoding: { x, y, text: number("f2", null, { format: "," }) },
-        }, {
+          // Among many classes zeros would hide what matters, and shares have no room.
+          transform: dense ? [{ filter: "datum.f2 > 0" }] : [],
+          mark: { type: "text", color: "var(--ink)", fontSize: dense ? 10 : 12, dy: dense ? 0 : -6 },
+          encoding: { x, y, text: number("f2", null, { format: dense ? "~s" : "," }) },
+        }, ...(dense ? [] : [{
           mark: { type: "text", color: "var(--ink)", fontSize: 11, dy: 9, opacity: 0.75 },
           encoding: { x, y, text: number("f3", null, { format: ".1%" }) },
-        }],
+        }])],
       };
     },
 
