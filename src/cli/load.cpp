@@ -38,11 +38,18 @@ Result<lifecycle::Pipeline> load(const Arguments& arguments) {
 
 Result<lifecycle::Workspace> open_store(const Arguments& arguments) {
   const std::string folder = absolute_path(".kingpost");
-  const bool alone = arguments.file.empty() && exists(folder + "/kingpost.db") &&
-                     !lifecycle::find_pipeline_file({});
-  if (!alone) {
+  if (!arguments.file.empty() || !exists(folder + "/kingpost.db")) {
     TRY(const auto pipeline, load(arguments));
     return lifecycle::Workspace::open(pipeline);
+  }
+  // A file says no more than where the objects are, so its faults are not for now; that of a folder
+  // may be one that others extend.
+  if (const auto file = lifecycle::find_pipeline_file({})) {
+    Faults ignored;
+    const lifecycle::LoadOptions options{*file, arguments.profile, arguments.sets, {}};
+    if (const auto pipeline = lifecycle::load_pipeline(options, ignored)) {
+      return lifecycle::Workspace::open(*pipeline);
+    }
   }
   TRY(auto objects, store::Objects::open(folder, folder + "/objects"));
   TRY(auto journal, store::Journal::open(folder));

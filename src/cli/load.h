@@ -12,7 +12,7 @@ namespace kingpost::cli {
 Result<lifecycle::Pipeline> load(const Arguments& arguments);
 
 /// The store that a command without steps looks into: that of the pipeline file, or, where none is
-/// named and none is here, the `.kingpost` of this folder.
+/// named, the `.kingpost` of this folder.
 Result<lifecycle::Workspace> open_store(const Arguments& arguments);
 
 void print_faults(Faults& faults);

@@ -140,6 +140,8 @@ class ContestTest(RegisterCase):
         self.run_all()
         champion = self.aliases()["champion"]
         self.call("alias", "made_y", "champion", str(3 - champion))
+        # Version 2 met version 1, whoever is champion now.
+        self.assertIn("is sealed", self.call("why", "select_best", "-f", "made.yaml"))
         self.change("search: {seed: 14}", "search: {seed: 13}")
         self.run_all()
         self.call("alias", "made_y", "champion", "--remove")
@@ -240,6 +242,10 @@ class CommandsTest(RegisterCase):
     def test_without_a_pipeline_file(self):
         (self.project.folder / "made.yaml").unlink()
         self.assertIn("made_y", self.call("models"))
+        # One that others extend has faults of its own.
+        self.project.write("shared.yaml", "\nversion: 1\nproject: made\n")
+        self.assertIn("made_y", self.call("models"))
+        (self.project.folder / "shared.yaml").unlink()
         self.call("package", "one", "--model", "made_y")
         shutil.rmtree(self.project.store)
         self.assertIn("file.pipeline_missing", self.call("models", code=2))
