@@ -56,6 +56,17 @@ std::string filled(const std::string& form, const std::vector<std::string>& args
   return out;
 }
 
+// A whole number that becomes a decimal of the scale of `other`, where that is one: beyond 2^53
+// steps of that scale the graph has null.
+std::string as_exact_decimal(const std::string& number, const std::string& other) {
+  const std::string scale =
+      format("power(10, TRY_CAST(regexp_extract(typeof({}), ',([0-9]+)', 1) AS INTEGER))", other);
+  return format(
+      "CASE WHEN typeof({}) LIKE 'DECIMAL%' AND abs(CAST({} AS DOUBLE)) * {} > 9007199254740992 "
+      "THEN NULL ELSE {} END",
+      other, number, scale, number);
+}
+
 }  // namespace
 
 std::string Expression::text() const {
@@ -67,6 +78,13 @@ std::string Expression::text() const {
 std::string Expression::reference() const {
   std::vector<std::string> parts;
   for (const Expression& each : args) parts.push_back(each.reference());
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    const Expression& before = args[i - 1];
+    const bool mixed = kind == D && before.kind == D && args[i].kind == I;
+    if (mixed && before.text().find("1.25") != std::string::npos) {
+      parts[i] = as_exact_decimal(parts[i], parts[i - 1]);
+    }
+  }
   const std::string plain = filled(form, parts);
   if (!may_fail) return plain;
   if (kind != Kind::kInteger) return "TRY(" + plain + ")";

@@ -175,7 +175,7 @@ Result<Form> form_of(const std::string& path, const std::string& word) {
   if (word == "parquet" && path != "-") return Form::kParquet;
   std::string plain = lower(path);
   for (const std::string_view end : {".gz", ".zst"}) {
-    if (plain.ends_with(end)) plain.resize(plain.size() - end.size());
+    if (plain.ends_with(end)) plain.erase(plain.size() - end.size());
   }
   if (!word.empty()) plain.clear();
   if (plain.ends_with(".csv") || plain.ends_with(".tsv")) return Form::kCsv;
