@@ -36,10 +36,13 @@ demo: build
 	@echo
 	$(KINGPOST) status $(FLIGHTS)/flights_delay.yaml
 	@echo
+	$(KINGPOST) models -f $(FLIGHTS)/flights_delay.yaml
+	@echo
 	@echo "Look next:"
 	@echo "  $(KINGPOST) data show training -f $(FLIGHTS)/flights_delay.yaml"
-	@echo "  $(KINGPOST) data report curate -f $(FLIGHTS)/flights_delay.yaml"
-	@echo "  $(KINGPOST) data report select_best -f $(FLIGHTS)/flights_delay.yaml"
+	@echo "  $(KINGPOST) report $(FLIGHTS)/flights_late.yaml           (writes report.html)"
+	@echo "  $(KINGPOST) show flight_late -f $(FLIGHTS)/flights_late.yaml"
+	@echo "  $(KINGPOST) package bundle --model flight_late -f $(FLIGHTS)/flights_late.yaml"
 	@echo "  $(KINGPOST) run $(FLIGHTS)/flights_delay.yaml       (again: nothing to do)"
 	@echo "  $(KINGPOST) help, and README.md"
 

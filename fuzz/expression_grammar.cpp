@@ -81,7 +81,10 @@ std::string Expression::reference() const {
   for (std::size_t i = 1; i < args.size(); ++i) {
     const Expression& before = args[i - 1];
     const bool mixed = kind == D && before.kind == D && args[i].kind == I;
-    if (mixed && before.text().find("1.25") != std::string::npos) {
+    const std::string other = before.text();
+    const bool may_be_decimal =
+        other.find("1.25") != std::string::npos || other.find("0.5") != std::string::npos;
+    if (mixed && may_be_decimal) {
       parts[i] = as_exact_decimal(parts[i], parts[i - 1]);
     }
   }

@@ -74,6 +74,8 @@ class Builder {
   MaybeTerm convert(const Term& term, const Type& to);
   /// All in their common type, or a refusal that names the pair.
   std::optional<Terms> unify(const Terms& terms);
+  /// The same for terms that are only compared.
+  std::optional<Terms> unify_to_compare(const Terms& terms);
   static std::optional<Type> meet(const Term& a, const Term& b);
 
   MaybeTerm compare(Order order, const Term& a, const Term& b);

@@ -133,4 +133,27 @@ std::optional<Terms> Builder::unify(const Terms& terms) {
   return out;
 }
 
+// Whole numbers and decimals are compared as float64. The nearest float64 of a decimal below 2^53
+// steps of its scale is no further from it than any whole number is, so the order is the exact one,
+// and a whole number needs no scale under which it might be too large.
+std::optional<Terms> Builder::unify_to_compare(const Terms& terms) {
+  bool whole = false;
+  bool decimal = false;
+  bool fine = true;
+  for (const Term& each : terms) {
+    whole = whole || is_integer(each.type);
+    decimal = decimal || each.type.kind == Kind::kDecimal;
+    fine = fine && !each.is_null() && (is_integer(each.type) || each.type.kind == Kind::kDecimal);
+  }
+  if (!fine || !whole || !decimal) return unify(terms);
+  Terms out;
+  for (const Term& each : terms) {
+    auto converted = convert(each, Type{Kind::kDouble});
+    if (!converted) return std::nullopt;
+    converted->span = each.span;
+    out.push_back(*converted);
+  }
+  return out;
+}
+
 }  // namespace kingpost::steps::extract_features::expression

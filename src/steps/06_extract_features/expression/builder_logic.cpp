@@ -90,7 +90,7 @@ Term Builder::compare_texts(Order order, const Term& a, const Term& b) {
 }
 
 MaybeTerm Builder::compare(Order order, const Term& left, const Term& right) {
-  const auto terms = unify({left, right});
+  const auto terms = unify_to_compare({left, right});
   if (!terms) return std::nullopt;
   const Term& a = terms->at(0);
   const Term& b = terms->at(1);

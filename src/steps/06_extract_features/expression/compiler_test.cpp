@@ -197,6 +197,12 @@ TEST(CompiledExpression, Comparison) {
                 "x > CAST('nan' AS DOUBLE)"});
 }
 
+TEST(CompiledExpression, WholeNumbersMeetDecimalsExactly) {
+  expect_equal({"n > 1.25", "1.25 >= n", "n = 3.0", "n <> 3.00", "n <= 90071992547409.5",
+                "n BETWEEN -0.01 AND 3.10", "n IN (3.0, 0.1)", "n NOT IN (2.999, i)", "i * 0.1 = j",
+                "i * 0.01 < n", "nullif(n, 3.0) IS NULL"});
+}
+
 TEST(CompiledExpression, ThreeValuedLogic) {
   expect_equal({"b AND c", "b OR c", "NOT b", "b AND NOT c OR x > 1", "b IS TRUE", "b IS NOT TRUE",
                 "b IS FALSE", "x IS NULL", "s IS NOT NULL", "b IS NULL", "(b AND c) IS NULL",

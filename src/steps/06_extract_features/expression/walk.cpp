@@ -176,7 +176,7 @@ MaybeTerm Walk::between(const Json& tree) {
   const auto lowest = term(tree["lower"]);
   const auto highest = term(tree["upper"]);
   if (!input || !lowest || !highest) return std::nullopt;
-  const auto all = builder_.unify({*input, *lowest, *highest});
+  const auto all = builder_.unify_to_compare({*input, *lowest, *highest});
   if (!all) return std::nullopt;
   const auto above = builder_.compare(Order::kGreaterOrEqual, all->at(0), all->at(1));
   const auto below = builder_.compare(Order::kLessOrEqual, all->at(0), all->at(2));
@@ -239,7 +239,7 @@ MaybeTerm Walk::nullif(const Terms& args) {
 }
 
 MaybeTerm Walk::membership(const Terms& args, bool negated) {
-  const auto all = builder_.unify(args);
+  const auto all = builder_.unify_to_compare(args);
   if (!all) return std::nullopt;
   MaybeTerm out;
   for (std::size_t i = 1; i < all->size(); ++i) {
