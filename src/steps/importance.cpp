@@ -67,7 +67,7 @@ class Shuffler {
 
  private:
   Result<double> measured(const records::Tensor& rows) const {
-    TRY(const auto answers, model_->run({rows}));
+    TRY(const auto answers, onnx::run_rows(*model_, rows.floats(), rows.shape.back()));
     TRY(const auto scores, scores_of(trained_, *model_, answers));
     return measure(shuffling_.metric, scored(trained_, sample_, scores, facts_.threshold));
   }

@@ -17,10 +17,11 @@
 namespace kingpost {
 namespace {
 
-constexpr std::int32_t kColumns = 5;
+constexpr std::int32_t kColumns = 6;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-// Columns: 0 and 3 numbers, 1 and 4 categories, 2 a number that may be missing.
+// Columns: 0 and 3 numbers, 1, 4 and 5 categories (of 40, 3 and 200 codes, some of the last
+// missing), 2 a number that may be missing.
 struct Rows {
   std::vector<float> values;
   std::vector<float> labels;
@@ -30,7 +31,7 @@ struct Rows {
     out.rows = static_cast<std::int64_t>(labels.size());
     out.columns = kColumns;
     out.labels = labels.data();
-    out.categorical = {1, 4};
+    out.categorical = {1, 4, 5};
     return out;
   }
 };
@@ -47,10 +48,13 @@ Rows make_rows(std::uint64_t seed, std::int64_t count, std::int32_t classes, boo
     const double group = std::floor(unit() * 3);
     const bool is_missing = has_missing && unit() < 0.3;
     const double missing = is_missing ? std::nan("") : holes;
-    for (const double value : {first, kind, missing, few, group}) {
+    const double place = std::floor(unit() * 200);
+    const double where = has_missing && unit() < 0.05 ? std::nan("") : place;
+    for (const double value : {first, kind, missing, few, group, where}) {
       rows.values.push_back(static_cast<float>(value));
     }
     double score = first + std::fmod(kind * 7, 5) + few * group + (is_missing ? 3 : holes) + unit();
+    score += std::fmod(place * 37, 11) / 2;
     if (classes > 0) score = std::fmod(std::abs(std::floor(score)), classes);
     rows.labels.push_back(static_cast<float>(score));
   }
@@ -75,11 +79,11 @@ void add_edges(const records::TreeEnsemble& trees, Rows& rows) {
     }
   }
   for (std::int32_t column = 0; column < kColumns; ++column) {
-    for (const float value : {std::nanf(""), 0.0F, -0.0F, kInfinity, -kInfinity, -1.0F, 1e6F, 41.0F,
-                              1e-45F, -1e-45F, 1e-35F, -1e-35F, 3e9F, -3e9F}) {
-      // A category's column never holds fractions: the featurizer writes codes.
-      const bool is_category = column == 1 || column == 4;
-      if (!is_category || !std::isfinite(value) || value == std::floor(value)) add(column, value);
+    for (const float value :
+         {std::nanf(""), 0.0F,   -0.0F,   kInfinity, -kInfinity, -1.0F,  1e6F,
+          41.0F,         1e-45F, -1e-45F, 1e-35F,    -1e-35F,    3e9F,   -3e9F,
+          1e9F,          2.5F,   -0.5F,   39.75F,    199.5F,     200.0F, 255.0F}) {
+      add(column, value);
     }
   }
 }
@@ -189,7 +193,8 @@ TEST(TrainedGraph, LinearModelsAnswerAsTheyWereFitted) {
 
 TEST(TrainedGraph, OneVsRestSharesOutOne) {
   // Scores so low that a float32 sigmoid would be 0 for all.
-  const std::vector<float> scores = {0, 0, 0, 0, 0, -200, -300, -200, -400, -500, 5, -5, 0, 1, 200};
+  const std::vector<float> scores = {0,    0,    0,    0, 0,  0, -200, -300, -200,
+                                     -400, -500, -600, 5, -5, 0, 1,    2,    200};
   const auto shares =
       through_graph(scores, kColumns, [](onnx::Graph& graph, const onnx::Value& features) {
         return add_link(graph, records::Link::kOneVsRest, features);
@@ -200,8 +205,8 @@ TEST(TrainedGraph, OneVsRestSharesOutOne) {
     for (std::size_t o = 0; o < kColumns; ++o) sum += shares[i + o];
     EXPECT_NEAR(sum, 1, 1e-6);
   }
-  EXPECT_FLOAT_EQ(shares[0], 0.2F);
-  EXPECT_GT(shares[10], 100 * shares[11]);
+  EXPECT_FLOAT_EQ(shares[0], 1.0F / 6);
+  EXPECT_GT(shares[12], 100 * shares[13]);
 }
 
 }  // namespace

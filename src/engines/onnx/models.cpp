@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engines/onnx/category_order.h"
 #include "engines/onnx/graph_state.h"
 
 namespace kingpost::onnx {
@@ -122,58 +123,79 @@ std::vector<std::int64_t> numeric_columns(const LinearModel& model) {
   return out;
 }
 
-/// The weights of all categories, one table below the other, each with a row of zeros at its end
-/// for the codes that it does not have.
+/// Tables by code, one below the other, each with a row at its end for the codes that it does not
+/// have.
 struct Tables {
-  std::vector<std::int64_t> columns;
-  std::vector<float> sizes;
-  std::vector<std::int64_t> starts;
-  /// [codes, outputs]
-  std::vector<float> weights;
+  std::int64_t width = 1;
+  std::vector<std::int64_t> columns{};
+  std::vector<float> sizes{};
+  std::vector<std::int64_t> starts{};
+  /// [codes, width]
+  std::vector<float> values{};
 };
 
+/// Requires: all rows of the table have been added to `out.values` before.
+void end_table(std::int32_t feature, Tables& out) {
+  const std::int64_t start =
+      out.starts.empty() ? 0 : out.starts.back() + static_cast<std::int64_t>(out.sizes.back()) + 1;
+  out.columns.push_back(feature);
+  out.starts.push_back(start);
+  out.sizes.push_back(static_cast<float>(std::ssize(out.values) / out.width - start - 1));
+}
+
+/// The weights of the categories; codes without a weight add nothing.
 Tables tables_of(const LinearModel& model) {
-  Tables out;
-  std::int64_t start = 0;
+  Tables out{.width = model.outputs};
   for (const auto& each : model.categories) {
     const std::size_t codes = each.weights.empty() ? 0 : each.weights.front().size();
-    out.columns.push_back(each.feature);
-    out.sizes.push_back(static_cast<float>(codes));
-    out.starts.push_back(start);
     for (std::size_t code = 0; code < codes; ++code) {
       for (const auto& weights : each.weights) {
-        out.weights.push_back(static_cast<float>(weights[code]));
+        out.values.push_back(static_cast<float>(weights[code]));
       }
     }
-    out.weights.insert(out.weights.end(), static_cast<std::size_t>(model.outputs), 0.0F);
-    start += static_cast<std::int64_t>(codes) + 1;
+    out.values.insert(out.values.end(), static_cast<std::size_t>(model.outputs), 0.0F);
+    end_table(each.feature, out);
   }
   return out;
 }
 
-/// The weights of each row's codes, [rows, categories * outputs].
-Value add_looked_up(Graph& graph, const LinearModel& model, const Value& features) {
-  Tables tables = tables_of(model);
+Tables tables_of(const OrderedTrees& ordered) {
+  Tables out{.width = ordered.width};
+  for (const RankTable& each : ordered.tables) {
+    out.values.insert(out.values.end(), each.ranks.begin(), each.ranks.end());
+    end_table(each.feature, out);
+  }
+  return out;
+}
+
+/// Which numbers are codes, besides being small enough.
+enum class CodesFrom { kZero, kAboveMinusOne };
+
+/// What the tables hold for each row's codes, [rows, tables * width].
+Value add_looked_up(Graph& graph, Tables tables, CodesFrom from, const Value& features) {
   const auto count = std::ssize(tables.columns);
   const auto row = [&](std::vector<float> values) {
     return graph.constant(Tensor{{1, count}, std::move(values)});
   };
+  const auto bound = [&](float number) {
+    return graph.constant(Tensor{{1, 1}, std::vector<float>{number}});
+  };
   const Value codes = graph.columns(features, tables.columns);
-  const Value sizes = row(tables.sizes);
-  const Value zero = graph.constant(Tensor{{1, 1}, std::vector<float>{0}});
-  const Value is_known = graph.node("And",
-                                    {graph.node("GreaterOrEqual", {codes, zero}, TensorType::kBool),
-                                     graph.node("Less", {codes, sizes}, TensorType::kBool)},
-                                    TensorType::kBool);
+  const Value sizes = row(std::move(tables.sizes));
+  const Value is_not_below =
+      from == CodesFrom::kZero ? graph.node("GreaterOrEqual", {codes, bound(0)}, TensorType::kBool)
+                               : graph.node("Greater", {codes, bound(-1)}, TensorType::kBool);
+  const Value is_below_end = graph.node("Less", {codes, sizes}, TensorType::kBool);
+  const Value is_known = graph.node("And", {is_not_below, is_below_end}, TensorType::kBool);
   const Value known = graph.node("Where", {is_known, codes, sizes}, TensorType::kFloat);
   // Cut to whole numbers before the starts are added, so that no code moves on to the next row.
   const Value whole = graph.cast(known, TensorType::kInt64);
   const Value starts = graph.constant(Tensor{{1, count}, std::move(tables.starts)});
   const Value at = graph.node("Add", {whole, starts}, TensorType::kInt64);
-  const auto rows = std::ssize(tables.weights) / model.outputs;
-  const Value weights = graph.constant(Tensor{{rows, model.outputs}, std::move(tables.weights)});
-  const Value found = graph.node("Gather", {weights, at}, TensorType::kFloat);
-  return graph.node("Reshape", {found, graph.vector_of({-1, count * model.outputs})},
+  const auto rows = std::ssize(tables.values) / tables.width;
+  const Value values = graph.constant(Tensor{{rows, tables.width}, std::move(tables.values)});
+  const Value found = graph.node("Gather", {values, at}, TensorType::kFloat);
+  return graph.node("Reshape", {found, graph.vector_of({-1, count * tables.width})},
                     TensorType::kFloat);
 }
 
@@ -203,9 +225,16 @@ Value add_trees(Graph& graph, const TreeEnsemble& ensemble, const Value& feature
     const auto outputs = static_cast<std::size_t>(ensemble.outputs);
     return repeated(graph, features, {{1, ensemble.outputs}, std::vector<float>(outputs, 0.0F)});
   }
+  const OrderedTrees ordered = order_categories(ensemble);
+  Value columns = features;
+  if (!ordered.tables.empty()) {
+    const Value ranks =
+        add_looked_up(graph, tables_of(ordered), CodesFrom::kAboveMinusOne, features);
+    columns = graph.side_by_side({features, ranks});
+  }
   Attributes made;
   std::int64_t output = 0;
-  for (const Tree& tree : ensemble.trees) {
+  for (const Tree& tree : ordered.trees.trees) {
     add_tree(tree, output, made);
     output = (output + 1) % ensemble.outputs;
   }
@@ -227,7 +256,7 @@ Value add_trees(Graph& graph, const TreeEnsemble& ensemble, const Value& feature
   if (!made.members.empty()) {
     attributes.push_back({"membership_values", vector_tensor(std::move(made.members))});
   }
-  return graph.node("TreeEnsemble", {features}, TensorType::kFloat, attributes, kMlDomain);
+  return graph.node("TreeEnsemble", {columns}, TensorType::kFloat, attributes, kMlDomain);
 }
 
 Value add_linear(Graph& graph, const LinearModel& model, const Value& features) {
@@ -237,7 +266,7 @@ Value add_linear(Graph& graph, const LinearModel& model, const Value& features) 
     parts.push_back(features);
   } else {
     if (!columns.empty()) parts.push_back(graph.columns(features, columns));
-    parts.push_back(add_looked_up(graph, model, features));
+    parts.push_back(add_looked_up(graph, tables_of(model), CodesFrom::kZero, features));
   }
   std::vector<float> intercepts;
   for (const double each : model.intercepts) intercepts.push_back(static_cast<float>(each));

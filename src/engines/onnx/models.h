@@ -8,7 +8,8 @@
 namespace kingpost::onnx {
 
 /// Adds the ensemble over `features` (float32 [rows, features]) and answers the raw scores, float32
-/// [rows, outputs]: sums of leaf values, before the link. Uses TreeEnsemble of ai.onnx.ml 5.
+/// [rows, outputs]: sums of leaf values, before the link. Uses TreeEnsemble of ai.onnx.ml 5. Splits
+/// by category are thresholds on looked-up ranks, as far as category_order.h has room for them.
 Value add_trees(Graph& graph, const records::TreeEnsemble& ensemble, const Value& features);
 
 /// Adds the linear model over `features` (float32 [rows, features]; categorical columns hold whole

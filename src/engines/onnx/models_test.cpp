@@ -60,6 +60,8 @@ std::vector<float> scores(const Model& model, const Tensor& features) {
   return answer(*load(model), features).floats();
 }
 
+using Engine = std::mt19937_64;
+
 TreeNode leaf(double value) {
   return {.value = value};
 }
@@ -125,6 +127,41 @@ TEST(OnnxTrees, SplitByCategory) {
   }
 }
 
+TEST(OnnxTrees, SplitByAFractionAsByTheWholeNumber) {
+  const Tensor rows = matrix(1, {0.5F, -0.5F, -0.999F, -1, 1.5F, 2, 40.25F, 40.999F, 41, 1e-40F});
+  EXPECT_THAT(scores(stump({.categories = {0, 40}, .is_categorical = true}), rows),
+              ElementsAre(1, 1, 1, 2, 2, 2, 1, 1, 2, 1));
+}
+
+// More codes, more columns or more ranks than are looked up.
+TEST(OnnxTrees, SetsBeyondTheTablesAreSets) {
+  const Tensor rows = matrix(1, {0, 4095, 4096, 2000000000, kNan, -1, kInfinity});
+  for (const std::int32_t most : {4095, 4096, 2000000000}) {
+    std::vector<float> wanted;
+    for (const float code : rows.floats()) {
+      wanted.push_back(code == 0 || code == static_cast<float>(most) ? 1 : 2);
+    }
+    EXPECT_EQ(scores(stump({.categories = {0, most}, .is_categorical = true}), rows), wanted);
+  }
+  TreeEnsemble many = stump({.categories = {0}, .is_categorical = true});
+  Engine engine(8);
+  for (int i = 0; i < 1500; ++i) {
+    many.trees.push_back(many.trees.front());
+    auto& set = many.trees.back().nodes.front().categories;
+    set.clear();
+    for (int code = 0; code < 900; ++code) {
+      if (engine() % 3 == 0) set.push_back(code);
+    }
+  }
+  std::vector<float> codes = {kNan, -1, 900, kInfinity};
+  for (int code = 0; code < 900; code += 7) codes.push_back(static_cast<float>(code));
+  std::vector<float> wanted;
+  for (const float code : codes) {
+    wanted.push_back(static_cast<float>(records::raw_scores(many, &code)[0]));
+  }
+  EXPECT_EQ(scores(many, matrix(1, codes)), wanted);
+}
+
 TEST(OnnxTrees, ASetWithoutCategoriesSendsAllRight) {
   EXPECT_THAT(scores(stump({.is_categorical = true}), matrix(1, {0, 1, kNan, -1})),
               ElementsAre(2, 2, 2, 2));
@@ -148,8 +185,6 @@ TEST(OnnxTrees, TreesGoRoundOverTheOutputs) {
   EXPECT_THAT(scores(ensemble, matrix(1, {0})), ElementsAre(3, 10));
 }
 
-using Engine = std::mt19937_64;
-
 /// Features 0 to 2 hold numbers, 3 and 4 codes. Leaves are eighths, so that sums are exact.
 std::int32_t grow(Tree& tree, Engine& engine, int depth) {
   const auto draw = [&](int most) { return std::uniform_int_distribution<int>(0, most)(engine); };
@@ -162,7 +197,8 @@ std::int32_t grow(Tree& tree, Engine& engine, int depth) {
   if (std::isnan(node.threshold)) node.threshold = 0.25;
   node.missing_left = draw(1) == 1;
   node.is_categorical = node.feature > 2;
-  for (int code = 0; node.is_categorical && code < 90; ++code) {
+  const int codes = node.feature == 3 ? 90 : 200;
+  for (int code = 0; node.is_categorical && code < codes; ++code) {
     if (draw(3) == 0) node.categories.push_back(code);
   }
   node.left = grow(tree, engine, depth - 1);
@@ -178,7 +214,8 @@ TreeEnsemble forest(int trees, std::int32_t outputs, std::uint64_t seed) {
   return out;
 }
 
-/// Rows for a forest: numbers that are thresholds, their neighbours, or anything; codes 0 to 99.
+/// Rows for a forest: numbers that are thresholds, their neighbours, or anything; codes up to 198,
+/// and what is none.
 Tensor rows_for(const TreeEnsemble& ensemble, std::int64_t rows, std::uint64_t seed) {
   Engine engine(seed);
   std::vector<float> thresholds;
@@ -197,7 +234,10 @@ Tensor rows_for(const TreeEnsemble& ensemble, std::int64_t rows, std::uint64_t s
       values.push_back(choices[static_cast<std::size_t>(code(engine) % 4)]);
     }
     values.push_back(static_cast<float>(code(engine)));
-    values.push_back(code(engine) == 0 ? kNan : static_cast<float>(code(engine)));
+    const std::array odd = {kNan, -1.0F, 1e9F, kInfinity, -kInfinity, 200.0F, 17.5F, -0.25F};
+    const bool is_odd = code(engine) < 10;
+    values.push_back(is_odd ? odd[static_cast<std::size_t>(code(engine)) % odd.size()]
+                            : static_cast<float>(code(engine) + code(engine)));
   }
   return matrix(5, std::move(values));
 }

@@ -5,6 +5,7 @@
 #include <onnxruntime/onnxruntime_c_api.h>
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/text.h"
@@ -84,19 +85,9 @@ class OrtModel final : public Model {
 
   Status run_into(const Batch& batch, std::int64_t from, std::int64_t rows,
                   std::vector<Tensor>& outputs) const override {
-    TRY(const auto values, view(batch, {from, rows}));
-    if (rows == 0) return {};
-    std::vector<Held<OrtValue>> answers;
-    answers.reserve(outputs_.size());
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      answers.emplace_back(api_.ReleaseValue);
-      if (is_copied(i)) continue;
-      TRY_STATUS(view_answer(runtime_, outputs[i], {from, rows}, answers.back()));
-    }
-    TRY_STATUS(run_raw(values, answers));
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      if (!is_copied(i)) continue;
-      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), from, outputs[i]));
+    if (rows <= 0) return run_slice(batch, {from, rows}, outputs);
+    for (std::int64_t at = 0; at < rows; at += kRowsAtOnce) {
+      TRY_STATUS(run_slice(batch, {from + at, std::min(kRowsAtOnce, rows - at)}, outputs));
     }
     return {};
   }
@@ -263,6 +254,24 @@ class OrtModel final : public Model {
     return done;
   }
 
+  Status run_slice(const Batch& batch, const RowRange& range, std::vector<Tensor>& outputs) const {
+    TRY(const auto values, view(batch, range));
+    if (range.rows == 0) return {};
+    std::vector<Held<OrtValue>> answers;
+    answers.reserve(outputs_.size());
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      answers.emplace_back(api_.ReleaseValue);
+      if (is_copied(i)) continue;
+      TRY_STATUS(view_answer(runtime_, outputs[i], range, answers.back()));
+    }
+    TRY_STATUS(run_raw(values, answers));
+    for (std::size_t i = 0; i < outputs_.size(); ++i) {
+      if (!is_copied(i)) continue;
+      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), range.from, outputs[i]));
+    }
+    return {};
+  }
+
   Result<std::vector<Tensor>> answer(const std::vector<Held<OrtValue>>& inputs) const {
     std::vector<Held<OrtValue>> answers;
     for (std::size_t i = 0; i < outputs_.size(); ++i) answers.emplace_back(api_.ReleaseValue);
@@ -283,6 +292,16 @@ class OrtModel final : public Model {
   std::vector<const char*> output_names_;
 };
 
+void append(Tensor part, Tensor& out) {
+  std::visit(
+      [&](auto& to) {
+        auto& from = std::get<std::decay_t<decltype(to)>>(part.data);
+        to.insert(to.end(), std::move_iterator(from.begin()), std::move_iterator(from.end()));
+      },
+      out.data);
+  out.shape.front() += part.shape.front();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Model>> Model::load(std::string_view bytes) {
@@ -290,6 +309,23 @@ Result<std::unique_ptr<Model>> Model::load(std::string_view bytes) {
   auto model = std::make_unique<OrtModel>(*runtime);
   TRY_STATUS(model->open(bytes));
   return std::unique_ptr<Model>(std::move(model));
+}
+
+Result<std::vector<Tensor>> run_rows(const Model& model, std::span<const float> features,
+                                     std::int64_t columns) {
+  const std::int64_t rows = std::ssize(features) / columns;
+  std::vector<Tensor> out;
+  std::int64_t from = 0;
+  do {
+    const std::int64_t count = std::min(kRowsAtOnce, rows - from);
+    const auto begin = features.begin() + from * columns;
+    const Tensor slice{{count, columns}, std::vector<float>(begin, begin + count * columns)};
+    TRY(auto part, model.run({slice}));
+    for (std::size_t i = 0; i < out.size(); ++i) append(std::move(part[i]), out[i]);
+    if (out.empty()) out = std::move(part);
+    from += count;
+  } while (from < rows);
+  return out;
 }
 
 }  // namespace kingpost::onnx

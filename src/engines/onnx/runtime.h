@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "records/tensor.h"
 
 namespace kingpost::onnx {
+
+/// So many rows of a batch go through a graph at once: what it makes of them on the way then stays
+/// in the processor's caches, and takes little memory.
+inline constexpr std::int64_t kRowsAtOnce = 256;
 
 class Model {
  public:
@@ -33,17 +38,22 @@ class Model {
                                                    std::int64_t rows) const = 0;
   /// Tensors for the answers of so many rows, made in `room` where that has some to reuse.
   virtual void make_room(std::int64_t rows, std::vector<records::Tensor>& room) const = 0;
-  /// As `run`, and the answers go to those rows of `outputs`, which make_room made for the whole
-  /// batch. Several threads may fill different rows at once.
+  /// As `run`, kRowsAtOnce rows at a time, and the answers go to those rows of `outputs`, which
+  /// make_room made for the whole batch. Several threads may fill different rows at once.
   virtual Status run_into(const records::Batch& batch, std::int64_t from, std::int64_t rows,
                           std::vector<records::Tensor>& outputs) const = 0;
-  /// The same on tensors, one per input in order.
+  /// The same on tensors, one per input in order, as a whole.
   virtual Result<std::vector<records::Tensor>> run(
       const std::vector<records::Tensor>& inputs) const = 0;
 
  protected:
   Model() = default;
 };
+
+/// Features, [rows, columns], through a model that has them as its only input, kRowsAtOnce rows at
+/// a time.
+Result<std::vector<records::Tensor>> run_rows(const Model& model, std::span<const float> features,
+                                              std::int64_t columns);
 
 /// The path of the library that `load` would open, or an empty text.
 std::string runtime_path();

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -115,6 +117,48 @@ TEST(OnnxRuntime, AnswersGoWhereTheyAreWanted) {
   EXPECT_EQ(0, std::memcmp(room[0].doubles().data(), (*whole)[0].doubles().data(), 32));
   EXPECT_TRUE(model->run_into(small_batch(), 4, 0, room));
   EXPECT_FALSE(model->run_into(small_batch(), 4, 1, room));
+}
+
+TEST(OnnxRuntime, LongBatchesAreAnsweredInSlices) {
+  const auto model = load(small_graph());
+  records::Batch batch = small_batch();
+  batch.rows = 3 * kRowsAtOnce + 5;
+  batch.columns.back().numbers[1] = 0;
+  for (records::BatchColumn& column : batch.columns) {
+    const auto rows = static_cast<std::size_t>(batch.rows);
+    const std::size_t had = std::max(column.numbers.size(), column.texts.size());
+    for (std::size_t i = had; i < rows; ++i) {
+      if (column.is_text) column.texts.push_back(column.texts[i % had] + std::to_string(i));
+      if (!column.is_text) column.numbers.push_back(static_cast<double>(i));
+    }
+  }
+  const auto whole = model->run(batch, 0, batch.rows);
+  ASSERT_TRUE(whole.has_value()) << render(whole.error());
+  std::vector<Tensor> room;
+  model->make_room(batch.rows, room);
+  ASSERT_TRUE(model->run_into(batch, 0, 2, room));
+  ASSERT_TRUE(model->run_into(batch, 2, batch.rows - 2, room));
+  EXPECT_EQ(room, *whole);
+  EXPECT_FALSE(model->run_into(batch, 0, batch.rows + 1, room));
+  EXPECT_FALSE(model->run_into(batch, 0, -1, room));
+}
+
+TEST(OnnxRuntime, AMatrixOfAnyLengthIsAnsweredInSlices) {
+  Graph graph("sums");
+  const Value in = graph.input("features", TensorType::kFloat, 2);
+  graph.output("double", graph.node("Add", {in, in}, TensorType::kFloat), 2);
+  graph.output("above", graph.node("Greater", {in, graph.columns(in, {0})}, TensorType::kBool), 2);
+  const auto model = load(graph);
+  for (const std::int64_t rows :
+       {std::int64_t{0}, std::int64_t{1}, kRowsAtOnce, kRowsAtOnce + 1, 3 * kRowsAtOnce - 1}) {
+    Tensor matrix{{rows, 2}, std::vector<float>(static_cast<std::size_t>(2 * rows))};
+    auto& values = std::get<std::vector<float>>(matrix.data);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7 % 31);
+    const auto sliced = run_rows(*model, values, 2);
+    const auto whole = model->run({matrix});
+    ASSERT_TRUE(sliced && whole) << rows;
+    EXPECT_EQ(*sliced, *whole) << rows;
+  }
 }
 
 TEST(OnnxRuntime, AnswersThatAreInputsGoWhereTheyAreWanted) {

@@ -17,8 +17,6 @@ using onnx::Value;
 using records::Task;
 using records::Tensor;
 
-constexpr std::int64_t kRowsAtOnce = 8192;
-
 Value add_raw(onnx::Graph& graph, const Fitted& fitted, const Value& features) {
   if (const auto* trees = std::get_if<records::TreeEnsemble>(&fitted.model)) {
     return onnx::add_trees(graph, *trees, features);
@@ -96,16 +94,9 @@ Result<std::vector<double>> answers(const onnx::Graph& graph, std::string_view o
   if (port == ports.end()) {
     return fail(Code::kInternal, "onnx.malformed", "the model has no output \"{}\"", output);
   }
-  std::vector<double> out;
-  for (std::int64_t from = 0; from < rows.rows(); from += kRowsAtOnce) {
-    const std::int64_t count = std::min(kRowsAtOnce, rows.rows() - from);
-    const auto begin = rows.values.begin() + from * rows.columns;
-    Tensor features{{count, rows.columns}, std::vector<float>(begin, begin + count * rows.columns)};
-    TRY(const auto made, model->run({std::move(features)}));
-    const auto& values = made[static_cast<std::size_t>(port - ports.begin())].floats();
-    out.insert(out.end(), values.begin(), values.end());
-  }
-  return out;
+  TRY(const auto made, onnx::run_rows(*model, rows.values, rows.columns));
+  const auto& values = made[static_cast<std::size_t>(port - ports.begin())].floats();
+  return std::vector<double>(values.begin(), values.end());
 }
 
 }  // namespace kingpost::steps::train

@@ -148,7 +148,7 @@ Result<Parity> compare(const RunContext& context, const TrainedModels& trained,
   }
   native.answers = linked(native.link, native.raw, outputs_of(trained.features.target));
   TRY(const auto graph, bare_model(context, model.name));
-  TRY(const auto answers, graph->run({rows}));
+  TRY(const auto answers, onnx::run_rows(*graph, rows.floats(), rows.shape.back()));
   TRY(const std::vector<double> scores, scores_of(trained, *graph, answers));
   calibrate(model.facts["calibration"], scores, max_abs, native);
   compare_values(trained, model, native, scores, max_abs, out);

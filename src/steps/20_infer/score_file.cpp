@@ -96,7 +96,9 @@ class Scoring {
 
   Result<Scored> work(Block& block) const {
     TRY(Rows rows, source_->read(block));
-    TRY(const auto answers, request_.model->run(rows.batch, 0, rows.batch.rows));
+    std::vector<records::Tensor> answers;
+    request_.model->make_room(rows.batch.rows, answers);
+    TRY_STATUS(request_.model->run_into(rows.batch, 0, rows.batch.rows, answers));
     Scored out;
     out.piece = sink_->render(rows, answers);
     out.read = rows.read;
