@@ -43,6 +43,9 @@ Status start(RuntimeApi& api) {
 Result<RuntimeApi> open_library() {
   const std::string path = runtime_path();
   if (path.empty()) return missing(format("{} was not found", kLibrary));
+  // The runtime sends events to its makers unless told otherwise before it is opened, and keeps a
+  // file for them among the temporary ones.
+  ::setenv("ORT_DISABLE_TELEMETRY", "1", 1);
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return missing(shown(::dlerror(), 300));
   using GetBase = const OrtApiBase* (*)();
