@@ -112,6 +112,23 @@ std::string grouped(std::int64_t number) {
   return digits;
 }
 
+std::string counted(std::int64_t number, std::string_view what) {
+  std::string out = grouped(number);
+  for (std::string word : split(what, ' ')) {
+    if (number == 1 && word.ends_with('s')) word.pop_back();
+    out += " " + word;
+  }
+  return out;
+}
+
+bool is_amount(std::string_view text) {
+  const std::size_t unit = text.find_first_not_of("0123456789");
+  if (unit == 0 || unit == std::string_view::npos) return false;
+  const std::string word = lower(trim(text.substr(unit)));
+  constexpr std::array<std::string_view, 6> kUnits = {"mb", "gb", "tb", "mib", "gib", "tib"};
+  return std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end();
+}
+
 std::string human_bytes(std::int64_t bytes) {
   constexpr std::array<std::string_view, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto amount = static_cast<double>(bytes);

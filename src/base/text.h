@@ -28,6 +28,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 /// 1234567 -> "1,234,567".
 std::string grouped(std::int64_t number);
+/// (1, "dropped rows") -> "1 dropped row"; (2000, "tables") -> "2,000 tables". Words take a plain
+/// s.
+std::string counted(std::int64_t number, std::string_view what);
+/// A size that the SQL engine takes as a limit: a whole number and a unit, "4GB", "512 MiB".
+bool is_amount(std::string_view text);
 /// Bytes for people: "1.2 MiB".
 std::string human_bytes(std::int64_t bytes);
 /// `"a", "b" and 3 more` out of a list.

@@ -46,6 +46,14 @@ TEST(Text, NumbersForPeople) {
   EXPECT_EQ(grouped(1'000), "1,000");
   EXPECT_EQ(grouped(-1'234'567), "-1,234,567");
   EXPECT_EQ(grouped(INT64_MIN), "-9,223,372,036,854,775,808");
+  EXPECT_EQ(counted(2'000, "tables"), "2,000 tables");
+  EXPECT_EQ(counted(1, "dropped rows"), "1 dropped row");
+  EXPECT_EQ(counted(1, "values changed"), "1 value changed");
+  EXPECT_EQ(counted(1, "unlabelled"), "1 unlabelled");
+  EXPECT_EQ(counted(0, "rows"), "0 rows");
+  EXPECT_TRUE(is_amount("512 MiB"));
+  EXPECT_FALSE(is_amount("lots"));
+  EXPECT_FALSE(is_amount("512"));
   EXPECT_EQ(human_bytes(1023), "1023 B");
   EXPECT_EQ(human_bytes(1024), "1.0 KiB");
   EXPECT_EQ(human_bytes(3LL << 40), "3.0 TiB");

@@ -120,7 +120,9 @@ class Parser {
     auto* out =
         add(*data, "export", "write a table as .csv, .parquet or .ndjson", data_export_command);
     out->add_option("TABLE", arguments.words, "TABLE and OUT")->required()->expected(2);
-    auto* report = add(*data, "report", "what a step found, as JSON", data_report_command);
+    auto* report =
+        add(*data, "report", "what a step found, as JSON for machines; for people: kingpost report",
+            data_report_command);
     report->add_option("STEP", arguments.words, "one of the 22 steps")->required()->expected(1);
     for (auto* sub : {show, diff, out, report}) with_file_option(sub);
     for (auto* sub : {show, diff}) {
@@ -135,8 +137,7 @@ class Parser {
         ->add_option("WORDS", arguments.words,
                      "MODEL (a bundle's folder, or NAME, NAME/3, NAME@ALIAS of the registry), IN "
                      "and OUT: .csv, .ndjson, .parquet, or - for a stream")
-        ->required()
-        ->expected(2, 3);
+        ->expected(0, 3);
     infer->add_option("--format", arguments.form, "of IN: csv, ndjson, parquet");
     infer->add_option("--out-format", arguments.out_form, "of OUT; default: that of IN for -");
     infer->add_option("--keep", arguments.keep,

@@ -177,8 +177,9 @@ Status data_show_command(const Arguments& arguments) {
     print(out.pretty());
     return {};
   }
-  print(format("{} after {}: {} rows, {}, {}\n\n", found.table.name, found.step,
-               grouped(found.table.rows), human_bytes(found.table.bytes), found.table.digest));
+  print(format("{} after {}: {}, {}, {}\n\n", found.table.name, found.step,
+               counted(found.table.rows, "rows"), human_bytes(found.table.bytes),
+               found.table.digest));
   print_schema(found.table);
   print("\n");
   print_rows(rows);
@@ -192,10 +193,10 @@ Status data_diff_command(const Arguments& arguments) {
   TRY(const Found second, find_table(arguments, pipeline, workspace, arguments.words.at(1)));
   const Side a{first, parquet_of(workspace, first.table)};
   const Side b{second, parquet_of(workspace, second.table)};
-  print(format("A: {} after {}, {} rows, {}\n", first.table.name, first.step,
-               grouped(first.table.rows), first.table.digest.substr(0, 12)));
-  print(format("B: {} after {}, {} rows, {}\n", second.table.name, second.step,
-               grouped(second.table.rows), second.table.digest.substr(0, 12)));
+  print(format("A: {} after {}, {}, {}\n", first.table.name, first.step,
+               counted(first.table.rows, "rows"), first.table.digest.substr(0, 12)));
+  print(format("B: {} after {}, {}, {}\n", second.table.name, second.step,
+               counted(second.table.rows, "rows"), second.table.digest.substr(0, 12)));
   if (first.table.digest == second.table.digest) {
     print("  the same bytes\n");
     return {};
@@ -238,7 +239,7 @@ Status data_export_command(const Arguments& arguments) {
     return Error(copied.error()).within(format("export to \"{}\"", out));
   }
   TRY_STATUS(rename_file(temporary, out));
-  print(format("{}: {} rows of {} after {}\n", out, grouped(found.table.rows), found.table.name,
+  print(format("{}: {} of {} after {}\n", out, counted(found.table.rows, "rows"), found.table.name,
                found.step));
   return {};
 }

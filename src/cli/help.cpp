@@ -31,8 +31,7 @@ then: kingpost check FILE, kingpost run FILE, kingpost data list FILE
 void print_steps() {
   std::vector<std::vector<std::string>> lines;
   for (const auto& row : lifecycle::rows()) {
-    std::string state = row.built() ? "built" : "not built yet";
-    if (row.start == lifecycle::Start::kByCommand && !row.built()) state = "not built yet";
+    const std::string state = row.built() ? "built" : "not built yet";
     lines.push_back({format("{}", row.number), std::string(row.word), std::string(row.reads),
                      std::string(row.writes), state});
   }
@@ -72,6 +71,13 @@ Status help_command(const Arguments& arguments) {
         .hint(did_you_mean(word, lifecycle::words(), "kingpost help shows them"));
   }
   print(format("step {}: reads {}; writes {}\n\n", row->number, row->reads, row->writes));
+  if (!row->command.empty()) {
+    print(
+        format("{}; kingpost {} --help lists its options\nthe pipeline file has no section for "
+               "it yet\n",
+               row->command, row->word));
+    return {};
+  }
   if (row->spec == nullptr) {
     return fail(Code::kNotBuilt, "help.step_not_built", "step {} \"{}\" is not built yet",
                 row->number, row->word);

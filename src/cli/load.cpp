@@ -94,7 +94,10 @@ Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& 
                           (table.size() >= 8 && starts_with(candidate.digest, table));
         if (!step.empty() && each.step->word != step) continue;
         names.push_back(candidate.name);
-        if (same) found = Found{candidate, std::string(each.step->word)};
+        // Later steps pass it on; the first that has it made it.
+        if (same && (!found || found->table.digest != candidate.digest)) {
+          found = Found{candidate, std::string(each.step->word)};
+        }
       }
     }
   }

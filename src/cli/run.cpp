@@ -35,8 +35,8 @@ void print_end(const Arguments& arguments, const lifecycle::RunSummary& summary)
                  elapsed_text(summary.seconds)));
     return;
   }
-  print(format("done in {}: {} steps run, {} reused\n", elapsed_text(summary.seconds),
-               summary.steps.size() - reused, reused));
+  print(format("done in {}: {} run, {} reused\n", elapsed_text(summary.seconds),
+               counted(static_cast<std::int64_t>(summary.steps.size() - reused), "steps"), reused));
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ const std::vector<StepRow>& rows() {
       {17, "containerize", "version", "an OCI image"},
       {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
       {19, "serve", "service", "Open Inference Protocol v2", kCommand},
-      {20, "infer", "rows", "predictions: online and batch", kCommand},
+      {20, "infer", "rows", "predictions: online and batch", kCommand, 0, nullptr, nullptr, nullptr,
+       nullptr, "kingpost infer MODEL IN OUT"},
       {21, "monitor", "request log, late labels", "drift, performance, alerts", kCommand},
       {22, "retrain_or_retire", "findings, schedule, policy", "a new round, or retirement",
        kCommand},
@@ -90,7 +91,7 @@ std::vector<std::string> words() {
 const StepRow& last_built() {
   const StepRow* last = &rows().front();
   for (const StepRow& row : rows()) {
-    if (row.built()) last = &row;
+    if (row.run != nullptr) last = &row;
   }
   return *last;
 }

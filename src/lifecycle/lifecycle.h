@@ -30,8 +30,10 @@ struct StepRow {
   /// Null where the step is not built yet.
   steps::Run run = nullptr;
   steps::KeyParts key_parts = nullptr;
+  /// The command that starts it, where there is one already.
+  std::string_view command{};
 
-  bool built() const { return run != nullptr; }
+  bool built() const { return run != nullptr || !command.empty(); }
 };
 
 const std::vector<StepRow>& rows();

@@ -59,7 +59,7 @@ Result<Manifest> read_manifest(const store::Objects& objects, const std::string&
 std::string counts_text(const std::vector<steps::Count>& counts) {
   std::vector<std::string> parts;
   for (const steps::Count& count : counts) {
-    parts.push_back(format("{} {}", grouped(count.number), count.what));
+    parts.push_back(counted(count.number, count.what));
   }
   return join(parts, ", ");
 }

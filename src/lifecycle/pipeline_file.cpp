@@ -144,34 +144,33 @@ void apply_set(Node& root, const std::string& assignment, Faults& faults) {
   merge_into(root, over);
 }
 
+Error unbuilt_section(const StepRow& row) {
+  if (row.built()) {
+    return fail(Code::kInvalidInput, "file.no_section", "step {} \"{}\" takes no section yet",
+                row.number, row.word)
+        .hint(format("take it out; all is said to the command: {}", row.command));
+  }
+  return fail(Code::kInvalidInput, "file.step_not_built", "step {} \"{}\" is not built yet",
+              row.number, row.word)
+      .hint(format("end before it with --to {}, or take the section out", last_built().word));
+}
+
 // Sections of steps that cannot run: noted unless the run ends before them. Those without a field
 // table are taken out.
 std::vector<Error> take_unbuilt(Node& root, const std::string& to) {
   std::vector<Error> out;
   const StepRow* last = to.empty() ? nullptr : find_row(to);
   for (const StepRow& row : rows()) {
-    if (row.built()) continue;
+    if (row.spec != nullptr && row.built()) continue;
     const auto entry = std::find_if(root.entries.begin(), root.entries.end(),
                                     [&](const Entry& each) { return each.key == row.word; });
     if (entry == root.entries.end()) continue;
     if (last == nullptr || row.number <= last->number) {
-      out.push_back(fail(Code::kInvalidInput, "file.step_not_built",
-                         "step {} \"{}\" is not built yet", row.number, row.word)
-                        .at(entry->key_mark.place())
-                        .hint(format("end before it with --to {}, or take the section out",
-                                     last_built().word)));
+      out.push_back(unbuilt_section(row).at(entry->key_mark.place()));
     }
     if (row.spec == nullptr) root.entries.erase(entry);
   }
   return out;
-}
-
-bool is_amount(std::string_view text) {
-  const std::size_t unit = text.find_first_not_of("0123456789");
-  if (unit == 0 || unit == std::string_view::npos) return false;
-  const std::string word = lower(trim(text.substr(unit)));
-  constexpr std::array<std::string_view, 6> kUnits = {"mb", "gb", "tb", "mib", "gib", "tib"};
-  return std::find(kUnits.begin(), kUnits.end(), word) != kUnits.end();
 }
 
 void fill_settings(Pipeline& pipeline, Faults& faults) {

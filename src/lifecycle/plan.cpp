@@ -53,7 +53,7 @@ class Planner {
     plan.step = &row;
     if (row.start == Start::kByCommand) {
       plan.state = PlanState::kByCommand;
-      plan.reason = row.built() ? "" : "not built yet";
+      plan.reason = row.built() ? row.command : "not built yet";
     } else if (!row.built()) {
       plan.state = PlanState::kNotBuilt;
     } else if (row.number <= last_) {

@@ -55,6 +55,8 @@ class Cli(unittest.TestCase):
         self.assertIn("profiles", self.call("help", "file"))
         self.refused("help.unknown_step", 2, "help", "curat")
         self.refused("help.step_not_built", 11, "help", "serve")
+        self.assertIn("kingpost infer MODEL IN OUT", self.call("help", "infer"))
+        self.assertIn("kingpost report", self.call("data", "report", "--help"))
         self.call("runn", status=2)
 
     def test_file_is_found_when_it_is_the_only_one(self):
@@ -88,6 +90,9 @@ class Cli(unittest.TestCase):
         status = self.call("status")
         numbered = [line for line in status.splitlines() if line[:4].strip().isdigit()]
         self.assertEqual(len(numbered), 22)
+        self.assertIn("1 table, 201 rows", numbered[0])
+        self.assertIn("kingpost infer MODEL IN OUT", numbered[19])
+        self.assertIn("not built yet", numbered[18])
 
     def test_data(self):
         self.refused("data.nothing_sealed", 7, "data", "show", "people")
@@ -108,7 +113,8 @@ class Cli(unittest.TestCase):
     def test_exports(self):
         self.call("run")
         for name in ("out.csv", "out.parquet", "out.ndjson"):
-            self.assertIn("201 rows", self.call("data", "export", "training", name))
+            self.assertIn("201 rows of training after curate\n",
+                          self.call("data", "export", "training", name))
             self.assertTrue(Path(self.folder, name).stat().st_size > 0)
         with open(Path(self.folder, "out.csv"), newline="") as file:
             rows = list(csv.DictReader(file))
