@@ -141,6 +141,13 @@ Status change_tag(store::Registry& registry, const store::ModelVersion& version,
   const std::size_t equals = word.find('=');
   const std::string key = word.substr(0, equals);
   if (arguments.remove) {
+    if (!version.tags.has(key)) {
+      std::vector<std::string> keys;
+      for (const auto& [each, value] : version.tags.entries()) keys.push_back(each);
+      return fail(Code::kNotFound, "registry.tag_unknown", "version {} of {} has no tag \"{}\"",
+                  version.version, version.model, shown(key))
+          .hint(did_you_mean(key, keys, keys.empty() ? "it has none" : "tags: " + listed(keys)));
+    }
     return registry.remove_tag(version.model, version.version, key, arguments.line);
   }
   if (equals == std::string::npos) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kingpost verify, gc.
+#include <algorithm>
+#include <filesystem>
 #include <optional>
 #include <set>
 
@@ -187,7 +189,7 @@ Result<std::vector<std::int64_t>> left_over(const lifecycle::Workspace& workspac
 }
 
 struct Removal {
-  std::size_t count = 0;
+  std::int64_t count = 0;
   std::int64_t bytes = 0;
 };
 
@@ -200,6 +202,28 @@ Result<Removal> remove_objects(const lifecycle::Workspace& workspace, const Kept
     out.bytes += workspace.objects.size_of(digest);
     if (!dry_run) TRY_STATUS(workspace.objects.remove(digest));
     failpoint("gc_removed");
+  }
+  return out;
+}
+
+// Kept trials of searches that were killed and not taken up again since.
+Result<Removal> remove_trials(const std::string& store, bool dry_run) {
+  Removal out;
+  const Micros recent = wall_clock() - kKeep;
+  for (const std::string& name : entries_of(store + "/trials")) {
+    const std::string folder = format("{}/trials/{}", store, name);
+    std::int64_t bytes = 0;
+    Micros newest = 0;
+    for (const std::string& file : entries_of(folder)) {
+      TRY(const FileStamp stamp, stamp_of(resolve_path(folder, file)));
+      bytes += stamp.size;
+      newest = std::max(newest, stamp.mtime_ns / 1000);
+    }
+    if (newest >= recent) continue;
+    ++out.count;
+    out.bytes += bytes;
+    std::error_code ignored;
+    if (!dry_run) std::filesystem::remove_all(folder, ignored);
   }
   return out;
 }
@@ -217,7 +241,8 @@ Status verify_command(const Arguments& arguments) {
     TRY(lock, store::Lock::acquire(pipeline.store_folder, arguments.line));
     TRY(findings, look(workspace));
   }
-  print(format("{} objects, {}: {} whole, {} damaged, {} missing\n", findings.present,
+  print(format("{}, {}: {} whole, {} damaged, {} missing\n",
+               counted(static_cast<std::int64_t>(findings.present), "objects"),
                human_bytes(findings.bytes), findings.present - findings.damaged.size(),
                findings.damaged.size(), findings.missing.size()));
   if (findings.clean()) return {};
@@ -254,11 +279,16 @@ Status gc_command(const Arguments& arguments) {
   if (!withdrawn && withdrawn.error().code() != Code::kExhausted) return withdrawn;
   TRY(const Removal removed, remove_objects(workspace, kept, arguments.dry_run));
   if (!withdrawn) TRY_STATUS(workspace.journal->withdraw(gone, "collected"));
-  print(
-      format("{} {} objects that no file here needs and no result of the last 30 days, {}; {} "
-             "kept\n",
-             arguments.dry_run ? "would remove" : "removed", removed.count,
-             human_bytes(removed.bytes), kept.digests.size()));
+  TRY(const Removal trials, remove_trials(pipeline.store_folder, arguments.dry_run));
+  const std::string doing = arguments.dry_run ? "would remove" : "removed";
+  print(format("{} {} that no file here needs and no result of the last 30 days, {}; {} kept\n",
+               doing, counted(removed.count, "objects"), human_bytes(removed.bytes),
+               kept.digests.size()));
+  if (trials.count > 0) {
+    print(format("{} the trials of {} broken off more than 30 days ago, {}\n", doing,
+                 trials.count == 1 ? "1 search" : format("{} searches", trials.count),
+                 human_bytes(trials.bytes)));
+  }
   return {};
 }
 

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -82,6 +83,24 @@ class KillTrialTest(unittest.TestCase):
         self.assertEqual(broken.kept(), 0)
         self.assertEqual(broken.files(), wanted)
         self.assertEqual(broken.call("verify", "made.yaml").returncode, 0)
+
+    def test_gc_removes_trials_that_nobody_took_up(self):
+        broken = Project()
+        self.addCleanup(broken.folder.cleanup)
+        done = broken.run(KINGPOST_KILL_AT="train_worked")
+        self.assertEqual(done.returncode, -signal.SIGKILL, done.stderr)
+        self.assertNotIn("search", broken.call("gc", "made.yaml").stdout)
+        kept = broken.kept()
+        self.assertGreater(kept, 0, "the next run may still want them")
+        old = time.time() - 40 * 86_400
+        for path in broken.path.glob(".kingpost/trials/*/*.json"):
+            os.utime(path, (old, old))
+        said = broken.call("gc", "made.yaml", "--dry-run").stdout
+        self.assertIn("would remove the trials of 3 searches broken off", said)
+        self.assertEqual(broken.kept(), kept)
+        self.assertIn("removed the trials of 3 searches", broken.call("gc", "made.yaml").stdout)
+        self.assertEqual(list(broken.path.glob(".kingpost/trials/*")), [])
+        self.assertEqual(broken.run().returncode, 0)
 
 
 if __name__ == "__main__":

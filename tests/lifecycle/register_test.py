@@ -211,6 +211,7 @@ class CommandsTest(RegisterCase):
             self.assertNotEqual(done.code, 0)
             self.assertIn(f"registry.{error}", done.err)
         self.assertIn("tag_malformed", self.call("tag", "made_y", "risk", code=2))
+        self.assertIn("registry.tag_unknown", self.call("tag", "made_y", "rsk", "--remove", code=4))
 
     def test_compare(self):
         self.change("search: {seed: 13}", "search: {seed: 14}")
