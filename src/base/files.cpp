@@ -89,6 +89,28 @@ bool is_folder(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+  struct stat one{};
+  struct stat other{};
+  return ::stat(a.c_str(), &one) == 0 && ::stat(b.c_str(), &other) == 0 &&
+         one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+Status check_place(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0) {
+    if (S_ISREG(info.st_mode)) return {};
+    return fail(Code::kInvalidInput, "file.not_regular", "\"{}\" is {}, and cannot be written to",
+                path, S_ISDIR(info.st_mode) ? "a folder" : "not a regular file")
+        .hint("name a file");
+  }
+  const std::string folder = parent_of(path);
+  if (is_folder(folder)) return {};
+  return fail(Code::kNotFound, "file.folder_missing", "\"{}\" cannot be written: {} \"{}\"", path,
+              exists(folder) ? "it is no folder," : "there is no folder", folder)
+      .hint("make that folder first, or name another place");
+}
+
 Result<FileStamp> stamp_of(const std::string& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return file_error(errno, "read", path);
@@ -126,6 +148,7 @@ Status write_file(const std::string& path, std::string_view bytes) {
 }
 
 Status write_durably(const std::string& path, std::string_view bytes) {
+  TRY_STATUS(check_place(path));
   const std::string temporary = format("{}.{}.tmp", path, ::getpid());
   TRY_STATUS(write_new(temporary, bytes, true));
   if (auto renamed = rename_file(temporary, path); !renamed) {

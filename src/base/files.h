@@ -22,6 +22,12 @@ struct FileStamp {
 
 bool exists(const std::string& path);
 bool is_folder(const std::string& path);
+/// Both are there and are one file, by whatever names.
+bool same_file(const std::string& a, const std::string& b);
+/// Whether a file of that name can take its place when it is whole: its folder must be there
+/// (`file.folder_missing`), and the name must not be that of a folder, a device or a pipe
+/// (`file.not_regular`), which a rename would do away with. Rights are not looked at.
+Status check_place(const std::string& path);
 /// Fails with `file.not_found` or `file.unreadable`; a folder or a device is refused.
 Result<FileStamp> stamp_of(const std::string& path);
 

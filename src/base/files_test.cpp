@@ -80,10 +80,23 @@ TEST_F(Files, ReadsAndWritesWholeFiles) {
 TEST_F(Files, FaultsHaveTheirIds) {
   EXPECT_EQ(read_file(folder.path() + "/gone").error().id(), "file.not_found");
   EXPECT_EQ(stamp_of(folder.path()).error().id(), "file.not_regular");
-  EXPECT_EQ(write_durably(folder.path() + "/no/folder", "x").error().id(), "file.not_found");
+  EXPECT_EQ(write_durably(folder.path() + "/no/folder", "x").error().id(), "file.folder_missing");
+  EXPECT_EQ(write_durably(folder.path(), "x").error().id(), "file.not_regular");
+  EXPECT_EQ(write_durably("/dev/null", "x").error().id(), "file.not_regular");
   EXPECT_EQ(file_error(ENOSPC, "write", "x").id(), "disk.full");
   EXPECT_EQ(file_error(EACCES, "read", "x").id(), "file.forbidden");
   EXPECT_EQ(file_error(EIO, "read", "x").id(), "file.unreadable");
+}
+
+TEST_F(Files, OneFileHasManyNames) {
+  const std::string path = folder.write("x", "one");
+  const std::string other = folder.write("y", "one");
+  const std::string link = folder.path() + "/link";
+  ASSERT_EQ(::symlink(path.c_str(), link.c_str()), 0);
+  EXPECT_TRUE(same_file(path, link));
+  EXPECT_TRUE(same_file(path, folder.path() + "/./x"));
+  EXPECT_FALSE(same_file(path, other));
+  EXPECT_FALSE(same_file(path + ".gone", path + ".gone")) << "neither is there";
 }
 
 TEST_F(Files, StampsChangeWithTheFile) {

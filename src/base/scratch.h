@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of its own among the system's temporary files, gone at the end.
+// A folder of its own among the system's temporary files, gone at the end; that of a process that
+// was killed goes when the next one asks for such a folder.
 #pragma once
 
 #include <string>
@@ -12,10 +13,12 @@ namespace kingpost {
 
 class Scratch {
  public:
-  /// `word` stands in its name. Fails as files do.
+  /// `word` stands in its name; abandoned folders of this user with that word are removed first.
+  /// Fails as files do.
   static Result<Scratch> make(std::string_view word);
   ~Scratch();
-  Scratch(Scratch&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Scratch(Scratch&& other) noexcept
+      : path_(std::exchange(other.path_, {})), lock_(std::exchange(other.lock_, -1)) {}
   Scratch& operator=(Scratch&&) = delete;
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -23,8 +26,9 @@ class Scratch {
   const std::string& path() const { return path_; }
 
  private:
-  explicit Scratch(std::string path) : path_(std::move(path)) {}
+  Scratch(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
   std::string path_;
+  int lock_ = -1;
 };
 
 }  // namespace kingpost

@@ -75,9 +75,22 @@ Result<char> delimiter_of(const std::string& text) {
 Result<steps::infer::Form> out_form(const Arguments& arguments, steps::infer::Form in) {
   const std::string& out = arguments.words.back();
   if (out != "-" || !arguments.out_form.empty()) {
-    return steps::infer::form_of(out, arguments.out_form);
+    return steps::infer::out_form_of(out, arguments.out_form);
   }
   return in == steps::infer::Form::kNdjson ? in : steps::infer::Form::kCsv;
+}
+
+std::string rejected_path(const Arguments& arguments) {
+  const std::string& out = arguments.words.back();
+  if (!arguments.rejected.empty() || out == "-") return arguments.rejected;
+  return out + ".rejected.ndjson";
+}
+
+std::vector<std::string> read_paths(const Arguments& arguments) {
+  if (arguments.sources.empty()) return {arguments.words.at(1)};
+  std::vector<std::string> out;
+  for (const std::string& each : arguments.sources) out.push_back(each.substr(each.find('=') + 1));
+  return out;
 }
 
 // What is kept beside the answers: `all`, or columns with commas between.
@@ -112,17 +125,17 @@ Status report(const Arguments& arguments, const ScoreRequest& request, const Sco
   } else if (!arguments.quiet) {
     for (const std::string& note : summary.notes) print_error(format("note: {}\n", note));
     if (lost > 0 && !nowhere) {
-      print_error(format("warning: {} rows are rejected{}; all are in \"{}\"\n", grouped(lost),
+      print_error(format("warning: {} rejected{}; all are in \"{}\"\n", counted(lost, "rows"),
                          first, request.rejected));
     }
     if (request.out != "-") {
-      print(format("{}: {} rows scored in {}\n", request.out, grouped(summary.scored),
+      print(format("{}: {} scored in {}\n", request.out, counted(summary.scored, "rows"),
                    elapsed_text(seconds)));
     }
   }
   if (!nowhere) return {};
-  return fail(Code::kDataRejected, "infer.rejected_nowhere", "{} rows could not be scored{}",
-              grouped(lost), first)
+  return fail(Code::kDataRejected, "infer.rejected_nowhere", "{} could not be scored{}",
+              counted(lost, "rows"), first)
       .hint("the others are written; keep these with --rejected");
 }
 
@@ -134,9 +147,14 @@ Status infer_command(const Arguments& arguments) {
   const auto& words = arguments.words;
   const bool from_sources = !arguments.sources.empty();
   if (words.size() != (from_sources ? 2U : 3U)) {
-    return fail(Code::kInvalidInput, "infer.words_missing", "{} words where {} are wanted",
-                words.size(), from_sources ? "MODEL OUT" : "MODEL IN OUT")
+    return fail(Code::kInvalidInput, "infer.words_missing", "{} where {} are wanted",
+                counted(std::ssize(words), "words"), from_sources ? "MODEL OUT" : "MODEL IN OUT")
         .hint("kingpost infer MODEL IN OUT, or kingpost infer MODEL OUT --source NAME=PATH");
+  }
+  if (!arguments.memory.empty() && !is_amount(arguments.memory)) {
+    return fail(Code::kInvalidInput, "infer.not_an_amount", "\"{}\" is no amount of memory",
+                shown(arguments.memory))
+        .hint("e.g. --memory 1GB");
   }
   TRY(const auto opened, find_model(arguments));
   TRY(const Scratch scratch, Scratch::make("infer"));
@@ -151,15 +169,13 @@ Status infer_command(const Arguments& arguments) {
     TRY(request.in.form, steps::infer::form_of(request.in.path, arguments.form));
   }
   TRY(request.out_form, out_form(arguments, request.in.form));
+  request.rejected = rejected_path(arguments);
+  TRY_STATUS(steps::infer::check_places(read_paths(arguments), request.out, request.rejected));
   if (from_sources) TRY_STATUS(curate(arguments, scratch.path(), request));
   request.in.engine = {arguments.memory, arguments.threads, scratch.path() + "/spill"};
   read_keep(arguments.keep, request.in);
   TRY(request.in.delimiter, delimiter_of(arguments.delimiter));
   request.threads = arguments.threads;
-  request.rejected = arguments.rejected;
-  if (request.rejected.empty() && request.out != "-") {
-    request.rejected = request.out + ".rejected.ndjson";
-  }
   request.cancelled = [] { return lifecycle::Cancellation::requested(); };
   TRY(ScoreSummary summary, steps::infer::score_file(request));
   if (from_sources) summary.notes.clear();

@@ -94,7 +94,7 @@ class CsvSource final : public Source {
   }
 
   Status look_at_head(std::string& head, bool whole) {
-    if (head.empty()) {
+    if (head.empty() || (whole && head == kBom)) {
       return fail(Code::kInvalidInput, "infer.file_empty", "{} is empty",
                   path_ == "-" ? "standard input" : format("\"{}\"", path_))
           .hint("a file without rows has at least the line that names its columns");

@@ -150,8 +150,8 @@ class Scoring {
     const bool any = summary_.rejected + summary_.earlier > 0;
     if (any && rejects_ != nullptr) TRY_STATUS(rejects_->keep());
     if (summary_.rows > 0 && summary_.scored == 0) {
-      return fail(Code::kDataRejected, "infer.all_rejected", "none of {} rows can be scored",
-                  grouped(summary_.rows))
+      return fail(Code::kDataRejected, "infer.all_rejected", "{} read, and none can be scored",
+                  counted(summary_.rows, "rows"))
           .detail(summary_.first_reject)
           .hint(rejects_ == nullptr ? "keep them with --rejected"
                                     : format("they are in \"{}\"", request_.rejected));
@@ -187,6 +187,35 @@ Result<Form> form_of(const std::string& path, const std::string& word) {
               shown(path))
       .hint(path == "-" ? "say --format csv or --format ndjson; Parquet is no stream"
                         : "end the name with .csv, .ndjson or .parquet, or say --format csv");
+}
+
+Result<Form> out_form_of(const std::string& path, const std::string& word) {
+  for (const std::string_view end : {".gz", ".zst"}) {
+    if (!lower(path).ends_with(end)) continue;
+    return fail(Code::kInvalidInput, "infer.unknown_format", "\"{}\" would not be compressed",
+                shown(path))
+        .hint("end OUT with .csv, .ndjson or .parquet; or let it be - and pipe it into gzip");
+  }
+  return form_of(path, word);
+}
+
+Status check_places(const std::vector<std::string>& read, const std::string& out,
+                    const std::string& rejected) {
+  const auto apart = [](const std::string& a, const std::string& b, std::string_view what) {
+    const bool same =
+        a != "-" && !a.empty() && (same_file(a, b) || absolute_path(a) == absolute_path(b));
+    if (!same) return Status();
+    return Status(fail(Code::kInvalidInput, "infer.same_file", "\"{}\" is {}", shown(a), what)
+                      .hint("give each a name of its own, so that nothing is lost"));
+  };
+  TRY_STATUS(apart(out, rejected, "OUT and the file of the rejected rows"));
+  for (const std::string& each : read) {
+    TRY_STATUS(apart(out, each, "read, and is OUT"));
+    TRY_STATUS(apart(rejected, each, "read, and is the file of the rejected rows"));
+  }
+  if (out != "-") TRY_STATUS(check_place(out));
+  if (!rejected.empty()) TRY_STATUS(check_place(rejected));
+  return {};
 }
 
 Result<ScoreSummary> score_file(const ScoreRequest& request) {

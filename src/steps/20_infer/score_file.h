@@ -18,6 +18,15 @@ namespace kingpost::steps::infer {
 /// `word` where that is not empty. Fails with `infer.unknown_format`.
 Result<Form> form_of(const std::string& path, const std::string& word);
 
+/// The form of OUT, which is never compressed. Fails with `infer.unknown_format`.
+Result<Form> out_form_of(const std::string& path, const std::string& word);
+
+/// Whether OUT and the file of the rejected rows ("" for none) can be written, before any work, and
+/// none of them is the other or a file that is read. Fails with `infer.same_file` and as
+/// `check_place` does.
+Status check_places(const std::vector<std::string>& read, const std::string& out,
+                    const std::string& rejected);
+
 struct ScoreRequest {
   const onnx::Model* model = nullptr;
   /// What is read; `signature` is filled in by score_file. Requires: its engine has a temporary

@@ -268,6 +268,7 @@ Status NewFile::write(std::string_view bytes) {
 }
 
 Status NewFile::check() {
+  TRY_STATUS(check_place(path_));
   TRY_STATUS(write(""));
   ::close(number_);
   number_ = -1;
