@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kingpost init: the file that it writes from data passes its check and runs."""
 
+import json
+import random
 import subprocess
 import sys
 import tempfile
@@ -82,6 +84,52 @@ class InitTest(unittest.TestCase):
         self.write("d.csv", "id,c,y\n" + rows, encoding="latin-1")
         self.assertIn("encoding: windows-1252", self.init("d.csv", "--target", "y"))
         self.runs()
+
+    def to_the_end(self, data, target, rows):
+        """By init and run alone: a registered version, whose answers to the same file come back."""
+        self.init(data, "--target", target)
+        done = self.command("run", "--quiet")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        models = json.loads(self.command("models", "--json").stdout)
+        self.assertEqual(len(models), 1, models)
+        self.assertEqual(models[0]["aliases"], {"challenger": 1, "champion": 1})
+        done = self.command("infer", models[0]["model"], "out.csv", "--json",
+                            "--source", f"{self.name}={data}")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["scored"], rows)
+        lines = (self.folder / "out.csv").read_text().splitlines()
+        self.assertEqual(len(lines), rows + 1)
+        return lines
+
+    name = "made"
+
+    def made(self, target):
+        """Nulls, categories, booleans and a date; a target that can be learnt."""
+        chance = random.Random(5)
+        lines = []
+        for i in range(400):
+            area, kind = chance.uniform(40, 250), chance.choice(["flat", "villa", "Häuschen", ""])
+            day = f"2023-{1 + i // 34:02d}-{1 + i % 28:02d}"
+            price = area * 1000 + (kind == "villa") * 90_000 + chance.gauss(0, 5000)
+            label = f"{price:.2f}" if target == "price" else "yes" if price > 170_000 else "no"
+            garden = chance.choice(["true", "false", ""])
+            lines.append(f"{i},{f'{area:.1f}' if i % 9 else ''},{kind},{garden},{day},{label}\n")
+        self.write("made.csv", f"id,area,kind,garden,sold_on,{target}\n" + "".join(lines))
+        return "made.csv"
+
+    def test_to_the_end_with_classes(self):
+        (self.folder / "penguins.csv").symlink_to(ROOT / ".deps/data/penguins/penguins.csv")
+        self.name = "penguins"
+        lines = self.to_the_end("penguins.csv", "species", 344)
+        self.assertIn("probability_Adelie", lines[0])
+
+    def test_to_the_end_with_a_number(self):
+        lines = self.to_the_end(self.made("price"), "price", 400)
+        self.assertEqual(lines[0], "id,prediction")
+
+    def test_to_the_end_with_yes_and_no(self):
+        lines = self.to_the_end(self.made("dear"), "dear", 400)
+        self.assertEqual(lines[0], "id,prediction,probability")
 
     def test_refusals(self):
         self.write("d.csv", "x,y\n1,2\n2,2\n")
