@@ -2,6 +2,8 @@
 """Draws what a command prints as an SVG, for the README:
 
     tools/picture.py docs/run.svg '$ kingpost run flights.yaml' < output.txt
+
+What a terminal shows last is what `script -qc COMMAND FILE` keeps behind the last cursor movement.
 """
 
 import html

@@ -292,6 +292,16 @@ class KilledTest(InferCase):
                          ["kingpost-infer-other"])
         self.assertFalse((self.folder / "waiting.csv").exists())
 
+    def test_half_files_of_killed_ones_go(self):
+        gone = 2**22 + 1  # beyond any process of Linux
+        for name in (f"out.csv.{gone}.part", f"out.csv.{gone}.part.0"):
+            self.write(name, "half")
+        kept = [f"out.csv.{os.getpid()}.part", "out.csv.mine.part", f"other.csv.{gone}.part"]
+        for name in kept:
+            self.write(name, "half")
+        self.scored("in.csv")
+        self.assertEqual(sorted(path.name for path in self.folder.glob("*.part*")), sorted(kept))
+
     def test_one_at_work_is_left_alone(self):
         process = self.begin()
         mine = list(self.temporary.iterdir())

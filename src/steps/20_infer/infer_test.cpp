@@ -299,8 +299,8 @@ TEST_F(InferTest, ManyRowsKeepTheirOrderAndCost) {
 }
 
 TEST_F(InferTest, PlacesThatCannotBeWrittenToShowBeforeTheWork) {
-  EXPECT_EQ(fault(score("in.csv", "x,n,kind\n1,1,a\n", "no/where.csv")), "file.not_found");
-  EXPECT_EQ(fault(score("in.csv", "x,n,kind\n1,1,a\n", "no/where.parquet")), "file.not_found");
+  EXPECT_EQ(fault(score("in.csv", "x,n,kind\n1,1,a\n", "no/where.csv")), "file.folder_missing");
+  EXPECT_EQ(fault(score("in.csv", "x,n,kind\n1,1,a\n", "no/where.parquet")), "file.folder_missing");
 }
 
 TEST(InferCells, PlainLooksSayWhatTheEngineSays) {

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <climits>
 #include <cmath>
+#include <csignal>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -223,6 +225,22 @@ class TextSink final : public Sink {
   std::string head_;
 };
 
+// NAME.PROCESS.part, and NAME.PROCESS.part.NUMBER of Parquet, of processes that were killed.
+void remove_abandoned(const std::string& path) {
+  const std::string folder = parent_of(path);
+  const std::string prefix = name_of(path) + ".";
+  for (const std::string& name : entries_of(folder)) {
+    if (!starts_with(name, prefix)) continue;
+    const auto parts = split(name.substr(prefix.size()), '.');
+    if (parts.size() < 2 || parts.size() > 3 || parts[1] != "part") continue;
+    const auto process = parse_integer(parts[0]);
+    if (!process || *process <= 0 || *process > INT_MAX) continue;
+    const bool is_gone = ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH;
+    // What stays behind costs only room.
+    if (is_gone) (void)remove_file(resolve_path(folder, name)).has_value();
+  }
+}
+
 }  // namespace
 
 void add_json_text(std::string& out, std::string_view text) {
@@ -269,6 +287,7 @@ Status NewFile::write(std::string_view bytes) {
 
 Status NewFile::check() {
   TRY_STATUS(check_place(path_));
+  remove_abandoned(path_);
   TRY_STATUS(write(""));
   ::close(number_);
   number_ = -1;
