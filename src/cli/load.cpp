@@ -74,6 +74,22 @@ Result<std::vector<StepManifest>> manifests(const lifecycle::Pipeline& pipeline,
   return out;
 }
 
+namespace {
+
+std::vector<records::Table> tables_of(const lifecycle::Manifest& manifest) {
+  std::vector<records::Table> out = manifest.output.tables;
+  out.insert(out.end(), manifest.beside.tables.begin(), manifest.beside.tables.end());
+  return out;
+}
+
+// By its name, or by its digest or the beginning of that.
+bool is_called(const records::Table& table, const std::string& name) {
+  constexpr std::size_t kEnough = 8;
+  return table.name == name || (name.size() >= kEnough && starts_with(table.digest, name));
+}
+
+}  // namespace
+
 Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
                          lifecycle::Workspace& workspace, const std::string& name) {
   (void)arguments;
@@ -88,17 +104,13 @@ Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& 
   std::vector<std::string> names;
   std::optional<Found> found;
   for (const StepManifest& each : all) {
-    for (const auto* dataset : {&each.manifest.output, &each.manifest.beside}) {
-      for (const records::Table& candidate : dataset->tables) {
-        const bool same = candidate.name == table || candidate.digest == table ||
-                          (table.size() >= 8 && starts_with(candidate.digest, table));
-        if (!step.empty() && each.step->word != step) continue;
-        names.push_back(candidate.name);
-        // Later steps pass it on; the first that has it made it.
-        if (same && (!found || found->table.digest != candidate.digest)) {
-          found = Found{candidate, std::string(each.step->word)};
-        }
-      }
+    if (!step.empty() && each.step->word != step) continue;
+    for (const records::Table& candidate : tables_of(each.manifest)) {
+      names.push_back(candidate.name);
+      if (!is_called(candidate, table)) continue;
+      // Later steps pass it on; the first that has it made it.
+      if (found && found->table.digest == candidate.digest) continue;
+      found = Found{candidate, std::string(each.step->word)};
     }
   }
   if (found) return std::move(*found);

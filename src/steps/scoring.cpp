@@ -65,11 +65,9 @@ Status score_rows(const RowSource& source, const onnx::Model& model, int threads
   std::int64_t first = 0;
   const auto launch = [&](records::Batch& batch) -> Status {
     const auto before = std::move(flight);
-    std::vector<records::Tensor> room;
-    if (before != nullptr) {
-      TRY_STATUS(before->hand_over(take));
-      room = before->room();
-    }
+    Status handed = before == nullptr ? Status() : before->hand_over(take);
+    if (!handed) return handed;
+    auto room = before == nullptr ? std::vector<records::Tensor>() : before->room();
     const std::int64_t rows = batch.rows;
     flight = std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room));
     first += rows;

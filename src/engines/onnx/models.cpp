@@ -140,7 +140,8 @@ void end_table(std::int32_t feature, Tables& out) {
       out.starts.empty() ? 0 : out.starts.back() + static_cast<std::int64_t>(out.sizes.back()) + 1;
   out.columns.push_back(feature);
   out.starts.push_back(start);
-  out.sizes.push_back(static_cast<float>(std::ssize(out.values) / out.width - start - 1));
+  const std::int64_t rows = std::ssize(out.values) / out.width;
+  out.sizes.push_back(static_cast<float>(rows - start - 1));
 }
 
 /// The weights of the categories; codes without a weight add nothing.

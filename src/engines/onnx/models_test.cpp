@@ -135,7 +135,7 @@ TEST(OnnxTrees, SplitByAFractionAsByTheWholeNumber) {
 
 // More codes, more columns or more ranks than are looked up.
 TEST(OnnxTrees, SetsBeyondTheTablesAreSets) {
-  const Tensor rows = matrix(1, {0, 4095, 4096, 2000000000, kNan, -1, kInfinity});
+  const Tensor rows = matrix(1, {0, 4095, 4096, 2e9F, kNan, -1, kInfinity});
   for (const std::int32_t most : {4095, 4096, 2000000000}) {
     std::vector<float> wanted;
     for (const float code : rows.floats()) {
@@ -144,7 +144,8 @@ TEST(OnnxTrees, SetsBeyondTheTablesAreSets) {
     EXPECT_EQ(scores(stump({.categories = {0, most}, .is_categorical = true}), rows), wanted);
   }
   TreeEnsemble many = stump({.categories = {0}, .is_categorical = true});
-  Engine engine(8);
+  std::uint32_t seed = 8;
+  Engine engine(seed);
   for (int i = 0; i < 1500; ++i) {
     many.trees.push_back(many.trees.front());
     auto& set = many.trees.back().nodes.front().categories;

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 
+#include <bit>
 #include <cmath>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 
 #include "base/files.h"
@@ -114,7 +114,12 @@ TEST(OnnxRuntime, AnswersGoWhereTheyAreWanted) {
   }
   EXPECT_EQ(room[1], (*whole)[1]);
   EXPECT_EQ(room[2], (*whole)[2]);
-  EXPECT_EQ(0, std::memcmp(room[0].doubles().data(), (*whole)[0].doubles().data(), 32));
+  const auto bits = [](const Tensor& tensor) {
+    std::vector<std::uint64_t> out;
+    for (const double each : tensor.doubles()) out.push_back(std::bit_cast<std::uint64_t>(each));
+    return out;
+  };
+  EXPECT_EQ(bits(room[0]), bits((*whole)[0]));
   EXPECT_TRUE(model->run_into(small_batch(), 4, 0, room));
   EXPECT_FALSE(model->run_into(small_batch(), 4, 1, room));
 }
