@@ -45,13 +45,9 @@ class OrtModel final : public Model {
       : runtime_(runtime), api_(*runtime.table), session_(runtime.table->ReleaseSession) {}
 
   Status open(std::string_view bytes) {
-    Held<OrtSessionOptions> options(api_.ReleaseSessionOptions);
-    TRY_STATUS(valid(api_.CreateSessionOptions(options.slot())));
-    TRY_STATUS(configure(options.get()));
-    TRY_STATUS(valid(api_.CreateSessionFromArray(runtime_.env, bytes.data(), bytes.size(),
-                                                 options.get(), session_.slot())));
-    TRY_STATUS(read_ports(true));
-    TRY_STATUS(read_ports(false));
+    TRY_STATUS(open_session(runtime_, bytes, session_));
+    TRY(inputs_, read_ports(Direction::kInput));
+    TRY(outputs_, read_ports(Direction::kOutput));
     for (const Port& each : inputs_) input_names_.push_back(each.name.c_str());
     for (const Port& each : outputs_) output_names_.push_back(each.name.c_str());
     return {};
@@ -108,64 +104,23 @@ class OrtModel final : public Model {
   }
 
  private:
-  Status valid(OrtStatus* status) const {
-    return checked(api_, status, Code::kInvalidInput, kInvalid);
-  }
   Status ran(OrtStatus* status) const {
     return checked(api_, status, Code::kInvalidInput, kRunFailed);
   }
 
-  Status configure(OrtSessionOptions* options) const {
-    TRY_STATUS(valid(api_.SetIntraOpNumThreads(options, 1)));
-    TRY_STATUS(valid(api_.SetInterOpNumThreads(options, 1)));
-    TRY_STATUS(valid(api_.SetSessionExecutionMode(options, ORT_SEQUENTIAL)));
-    // What is asked for is what runs: the optimiser turns (1 / x) * y into y / x, and a factor
-    // before a matrix product into one after it, so bits of a feature would depend on what follows.
-    TRY_STATUS(valid(api_.SetSessionGraphOptimizationLevel(options, ORT_DISABLE_ALL)));
-    // A pattern is kept for each number of rows that was ever asked for.
-    return valid(api_.DisableMemPattern(options));
-  }
-
-  Status read_ports(bool is_input) {
-    OrtAllocator* allocator = nullptr;
-    TRY_STATUS(valid(api_.GetAllocatorWithDefaultOptions(&allocator)));
-    std::size_t count = 0;
-    OrtSession* session = session_.get();
-    TRY_STATUS(valid(is_input ? api_.SessionGetInputCount(session, &count)
-                              : api_.SessionGetOutputCount(session, &count)));
-    for (std::size_t i = 0; i < count; ++i) {
-      Held<OrtTypeInfo> info(api_.ReleaseTypeInfo);
-      char* name = nullptr;
-      TRY_STATUS(valid(is_input ? api_.SessionGetInputTypeInfo(session, i, info.slot())
-                                : api_.SessionGetOutputTypeInfo(session, i, info.slot())));
-      TRY_STATUS(valid(is_input ? api_.SessionGetInputName(session, i, allocator, &name)
-                                : api_.SessionGetOutputName(session, i, allocator, &name)));
-      Port port{name, TensorType::kFloat, 1};
-      TRY_STATUS(valid(api_.AllocatorFree(allocator, name)));
-      TRY_STATUS(read_port(info.get(), port));
-      (is_input ? inputs_ : outputs_).push_back(std::move(port));
+  Result<std::vector<Port>> read_ports(Direction direction) const {
+    TRY(const auto ports, ports_of(runtime_, session_.get(), direction));
+    std::vector<Port> out;
+    for (const RuntimePort& each : ports) {
+      const auto type = type_of_element(each.element);
+      if (!type) {
+        return fail(Code::kInvalidInput, kInvalid,
+                    "\"{}\" is neither numbers, booleans nor texts of a supported type",
+                    shown(each.name));
+      }
+      out.push_back({each.name, *type, each.shape.size() > 1 ? each.shape.back() : 1});
     }
-    return {};
-  }
-
-  Status read_port(const OrtTypeInfo* info, Port& port) const {
-    const OrtTensorTypeAndShapeInfo* tensor = nullptr;
-    ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
-    TRY_STATUS(valid(api_.CastTypeInfoToTensorInfo(info, &tensor)));
-    if (tensor != nullptr) TRY_STATUS(valid(api_.GetTensorElementType(tensor, &element)));
-    const auto type = type_of_element(element);
-    if (!type) {
-      return fail(Code::kInvalidInput, kInvalid,
-                  "\"{}\" is neither numbers, booleans nor texts of a supported type",
-                  shown(port.name));
-    }
-    port.type = *type;
-    std::size_t rank = 0;
-    TRY_STATUS(valid(api_.GetDimensionsCount(tensor, &rank)));
-    std::vector<std::int64_t> shape(rank, 1);
-    TRY_STATUS(valid(api_.GetDimensions(tensor, shape.data(), rank)));
-    port.columns = rank > 1 ? shape.back() : 1;
-    return {};
+    return out;
   }
 
   Result<const BatchColumn*> column_for(const Batch& batch, std::size_t input) const {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <onnxruntime/onnxruntime_c_api.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
 #include <vector>
@@ -61,7 +62,80 @@ Result<RuntimeApi> open_library() {
   return api;
 }
 
+constexpr std::string_view kInvalid = "onnx.invalid_model";
+
+Status configure(const OrtApi& api, OrtSessionOptions* options) {
+  const auto valid = [&](OrtStatus* status) {
+    return checked(api, status, Code::kInvalidInput, kInvalid);
+  };
+  TRY_STATUS(valid(api.SetIntraOpNumThreads(options, 1)));
+  TRY_STATUS(valid(api.SetInterOpNumThreads(options, 1)));
+  TRY_STATUS(valid(api.SetSessionExecutionMode(options, ORT_SEQUENTIAL)));
+  // What is asked for is what runs: the optimiser turns (1 / x) * y into y / x, and a factor
+  // before a matrix product into one after it, so bits of a feature would depend on what follows.
+  TRY_STATUS(valid(api.SetSessionGraphOptimizationLevel(options, ORT_DISABLE_ALL)));
+  // A pattern is kept for each number of rows that was ever asked for.
+  return valid(api.DisableMemPattern(options));
+}
+
+Status read_port(const OrtApi& api, const OrtTypeInfo* info, RuntimePort& port) {
+  const auto valid = [&](OrtStatus* status) {
+    return checked(api, status, Code::kInvalidInput, kInvalid);
+  };
+  const OrtTensorTypeAndShapeInfo* tensor = nullptr;
+  TRY_STATUS(valid(api.CastTypeInfoToTensorInfo(info, &tensor)));
+  if (tensor == nullptr) return {};
+  ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+  TRY_STATUS(valid(api.GetTensorElementType(tensor, &element)));
+  port.element = element;
+  std::size_t rank = 0;
+  TRY_STATUS(valid(api.GetDimensionsCount(tensor, &rank)));
+  port.shape.assign(rank, -1);
+  TRY_STATUS(valid(api.GetDimensions(tensor, port.shape.data(), rank)));
+  for (std::int64_t& each : port.shape) each = std::max<std::int64_t>(each, -1);
+  return {};
+}
+
 }  // namespace
+
+Status open_session(const RuntimeApi& runtime, std::string_view bytes, Held<OrtSession>& into) {
+  const OrtApi& api = *runtime.table;
+  Held<OrtSessionOptions> options(api.ReleaseSessionOptions);
+  TRY_STATUS(checked(api, api.CreateSessionOptions(options.slot()), Code::kInvalidInput, kInvalid));
+  TRY_STATUS(configure(api, options.get()));
+  return checked(api,
+                 api.CreateSessionFromArray(runtime.env, bytes.data(), bytes.size(), options.get(),
+                                            into.slot()),
+                 Code::kInvalidInput, kInvalid);
+}
+
+Result<std::vector<RuntimePort>> ports_of(const RuntimeApi& runtime, OrtSession* session,
+                                          Direction direction) {
+  const OrtApi& api = *runtime.table;
+  const auto valid = [&](OrtStatus* status) {
+    return checked(api, status, Code::kInvalidInput, kInvalid);
+  };
+  const bool is_input = direction == Direction::kInput;
+  OrtAllocator* allocator = nullptr;
+  TRY_STATUS(valid(api.GetAllocatorWithDefaultOptions(&allocator)));
+  std::size_t count = 0;
+  TRY_STATUS(valid(is_input ? api.SessionGetInputCount(session, &count)
+                            : api.SessionGetOutputCount(session, &count)));
+  std::vector<RuntimePort> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    Held<OrtTypeInfo> info(api.ReleaseTypeInfo);
+    char* name = nullptr;
+    TRY_STATUS(valid(is_input ? api.SessionGetInputTypeInfo(session, i, info.slot())
+                              : api.SessionGetOutputTypeInfo(session, i, info.slot())));
+    TRY_STATUS(valid(is_input ? api.SessionGetInputName(session, i, allocator, &name)
+                              : api.SessionGetOutputName(session, i, allocator, &name)));
+    RuntimePort port{name, 0, {}};
+    TRY_STATUS(valid(api.AllocatorFree(allocator, name)));
+    TRY_STATUS(read_port(api, info.get(), port));
+    out.push_back(std::move(port));
+  }
+  return out;
+}
 
 std::string runtime_path() {
   return find_library(kLibrary);

@@ -3,16 +3,19 @@
 // only by this folder's sources.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
 struct OrtApi;
 struct OrtEnv;
 struct OrtMemoryInfo;
+struct OrtSession;
 struct OrtStatus;
 
 namespace kingpost::onnx {
@@ -53,5 +56,21 @@ class Held {
   Release release_;
   Object* object_ = nullptr;
 };
+
+/// A session that always runs with one thread, in order: that is what makes the answers equal bit
+/// for bit whatever the batch. Fails with `onnx.invalid_model` in the runtime's words.
+Status open_session(const RuntimeApi& runtime, std::string_view bytes, Held<OrtSession>& into);
+
+/// What a session takes or gives, as the runtime has it.
+struct RuntimePort {
+  std::string name;
+  /// ONNXTensorElementDataType; 0 for what is no tensor.
+  int element = 0;
+  /// -1: any length.
+  std::vector<std::int64_t> shape;
+};
+enum class Direction { kInput, kOutput };
+Result<std::vector<RuntimePort>> ports_of(const RuntimeApi& runtime, OrtSession* session,
+                                          Direction direction);
 
 }  // namespace kingpost::onnx
