@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is told that a request has ended.
+#pragma once
+
+#include "base/result.h"
+
+namespace kingpost::steps::serve {
+
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  Completion(const Completion&) = delete;
+  Completion& operator=(const Completion&) = delete;
+  /// Called once, by the thread that asked before its call returns, or by a worker. Must not throw.
+  virtual void done(Status status) = 0;
+
+ protected:
+  Completion() = default;
+};
+
+}  // namespace kingpost::steps::serve

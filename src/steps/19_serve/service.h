@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests answered: at once on the caller's thread where that is quick, else by a few workers that
+// take waiting requests together.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "base/result.h"
+#include "records/inference.h"
+#include "steps/19_serve/completion.h"
+#include "steps/19_serve/repository.h"
+
+namespace kingpost::steps::serve {
+
+struct ServiceOptions {
+  /// Workers for what is not answered at once; 0: as many as the machine has cores.
+  int threads = 0;
+  /// What is expected to take longer than this goes to the workers. 0: everything.
+  Nanos inline_limit = std::chrono::microseconds(300);
+  /// So many rows of one model may wait; more are refused.
+  std::int64_t queue_rows = 100'000;
+  /// So many rows are taken together at most.
+  std::int64_t batch_rows = 256;
+  /// So long the first of a batch waits for others, when positive.
+  Nanos batch_delay{0};
+};
+
+class Workers;
+
+class Service {
+ public:
+  explicit Service(const ServiceOptions& options);
+  /// Ends what waits with `serve.stopping`, then the workers.
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  Repository& repository() { return repository_; }
+  const Repository& repository() const { return repository_; }
+
+  /// Request, response and completion must live until `done`. `request.timeout` counts from here.
+  /// Fails as Repository::find, ServedModel::question and ServedModel::answer do, and with
+  /// `serve.queue_full`, `serve.timeout` or `serve.stopping` (Code::kUnavailable).
+  void infer(const records::InferRequest& request, records::InferResponse& response,
+             Completion& completion);
+
+  /// Answers the load balancer: everything is loaded, and `stop_soon` was not called.
+  bool ready() const { return !stopping_.load() && repository_.ready(); }
+  /// Not ready from now on; requests are answered as before.
+  void stop_soon() { stopping_.store(true); }
+
+ private:
+  ServiceOptions options_;
+  Repository repository_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace kingpost::steps::serve
