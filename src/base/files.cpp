@@ -79,6 +79,14 @@ Error file_error(int number, std::string_view doing, const std::string& path) {
   return fail(Code::kUnavailable, "file.unreadable", "could not {} \"{}\": {}", doing, path, why);
 }
 
+std::string form_name(std::string_view path) {
+  std::string out = lower(path);
+  for (const std::string_view end : {".gz", ".zst"}) {
+    if (out.ends_with(end)) out.erase(out.size() - end.size());
+  }
+  return out;
+}
+
 bool exists(const std::string& path) {
   struct stat info{};
   return ::stat(path.c_str(), &info) == 0;

@@ -20,6 +20,8 @@ struct FileStamp {
   bool operator==(const FileStamp& other) const = default;
 };
 
+/// A path in lower case, without the ending of a compressed file: its ending tells the form.
+std::string form_name(std::string_view path);
 bool exists(const std::string& path);
 bool is_folder(const std::string& path);
 /// Both are there and are one file, by whatever names.

@@ -28,4 +28,10 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string_view without_bom(std::string_view text) {
+  constexpr std::string_view kBom = "\xEF\xBB\xBF";
+  if (text.substr(0, kBom.size()) == kBom) text.remove_prefix(kBom.size());
+  return text;
+}
+
 }  // namespace kingpost

@@ -18,12 +18,19 @@ using steps::infer::BundledModel;
 using steps::infer::ScoreRequest;
 using steps::infer::ScoreSummary;
 
+// `read` gets the files of the bundle.
+Result<BundledModel> open_bundle(const steps::Bundle& bundle, std::vector<std::string>& read) {
+  for (const auto& file : bundle.files()) read.push_back(file.path);
+  return steps::infer::open_model(bundle);
+}
+
 // A folder, or a version of the registry whose objects lie in the store.
-Result<BundledModel> find_model(const Arguments& arguments) {
+Result<BundledModel> find_model(const Arguments& arguments, std::vector<std::string>& read) {
   const std::string& name = arguments.words.at(0);
   if (is_folder(name)) {
     TRY(const auto bundle, steps::Bundle::in_folder(name));
-    return steps::infer::open_model(bundle);
+    read.push_back(resolve_path(name, std::string(steps::kBundleSums)));
+    return open_bundle(bundle, read);
   }
   auto store = open_store(arguments);
   if (!store) {
@@ -35,7 +42,7 @@ Result<BundledModel> find_model(const Arguments& arguments) {
   }
   TRY(const auto version, store->journal->registry().resolve(name));
   TRY(const auto bundle, steps::Bundle::in_store(store->objects, version.bundle));
-  return steps::infer::open_model(bundle);
+  return open_bundle(bundle, read);
 }
 
 // IN, made of source files.
@@ -43,6 +50,12 @@ Status curate(const Arguments& arguments, const std::string& folder, ScoreReques
   lifecycle::CurateOptions options;
   TRY(const std::string file, lifecycle::find_pipeline_file(arguments.file));
   options.load = {file, arguments.profile, arguments.sets, {}};
+  auto& sets = options.load.sets;
+  if (!arguments.memory.empty()) sets.push_back("engine.memory=" + arguments.memory);
+  if (arguments.threads > 0) sets.push_back(format("engine.threads={}", arguments.threads));
+  options.spare = [&](const std::vector<std::string>& read) {
+    return steps::infer::check_places(read, request.out, request.rejected);
+  };
   options.folder = folder + "/store";
   for (const std::string& each : arguments.sources) {
     const std::size_t equals = each.find('=');
@@ -86,11 +99,9 @@ std::string rejected_path(const Arguments& arguments) {
   return out + ".rejected.ndjson";
 }
 
-std::vector<std::string> read_paths(const Arguments& arguments) {
-  if (arguments.sources.empty()) return {arguments.words.at(1)};
-  std::vector<std::string> out;
-  for (const std::string& each : arguments.sources) out.push_back(each.substr(each.find('=') + 1));
-  return out;
+void add_read_paths(const Arguments& arguments, std::vector<std::string>& read) {
+  if (arguments.sources.empty()) read.push_back(arguments.words.at(1));
+  for (const std::string& each : arguments.sources) read.push_back(each.substr(each.find('=') + 1));
 }
 
 // What is kept beside the answers: `all`, or columns with commas between.
@@ -156,7 +167,8 @@ Status infer_command(const Arguments& arguments) {
                 shown(arguments.memory))
         .hint("e.g. --memory 1GB");
   }
-  TRY(const auto opened, find_model(arguments));
+  std::vector<std::string> read;
+  TRY(const auto opened, find_model(arguments, read));
   TRY(const Scratch scratch, Scratch::make("infer"));
   ScoreRequest request;
   request.model = opened.model.get();
@@ -170,7 +182,8 @@ Status infer_command(const Arguments& arguments) {
   }
   TRY(request.out_form, out_form(arguments, request.in.form));
   request.rejected = rejected_path(arguments);
-  TRY_STATUS(steps::infer::check_places(read_paths(arguments), request.out, request.rejected));
+  add_read_paths(arguments, read);
+  TRY_STATUS(steps::infer::check_places(read, request.out, request.rejected));
   if (from_sources) TRY_STATUS(curate(arguments, scratch.path(), request));
   request.in.engine = {arguments.memory, arguments.threads, scratch.path() + "/spill"};
   read_keep(arguments.keep, request.in);

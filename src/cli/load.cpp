@@ -103,14 +103,19 @@ Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& 
   TRY(const auto all, manifests(pipeline, workspace));
   std::vector<std::string> names;
   std::optional<Found> found;
+  // What an earlier run left of a later step does not stand for what is there now.
+  bool is_current = false;
   for (const StepManifest& each : all) {
     if (!step.empty() && each.step->word != step) continue;
     for (const records::Table& candidate : tables_of(each.manifest)) {
       names.push_back(candidate.name);
       if (!is_called(candidate, table)) continue;
       // Later steps pass it on; the first that has it made it.
-      if (found && found->table.digest == candidate.digest) continue;
+      const bool passed_on =
+          found && (found->table.digest == candidate.digest || (is_current && !each.current));
+      if (passed_on) continue;
       found = Found{candidate, std::string(each.step->word)};
+      is_current = each.current;
     }
   }
   if (found) return std::move(*found);
@@ -130,13 +135,16 @@ Result<std::optional<FoundFile>> find_file(const lifecycle::Pipeline& pipeline,
   const std::string step = at == std::string::npos ? "" : name.substr(at + 1);
   TRY(const auto all, manifests(pipeline, workspace));
   std::optional<FoundFile> found;
+  bool is_current = false;
   for (const StepManifest& each : all) {
     if (!step.empty() && each.step->word != step) continue;
     const records::File* file = each.manifest.output.find_file(name.substr(0, at));
-    // Later steps pass it on; the first that has it made it.
-    if (file != nullptr && (!found || found->file.digest != file->digest)) {
-      found = FoundFile{*file, std::string(each.step->word)};
-    }
+    if (file == nullptr) continue;
+    const bool passed_on =
+        found && (found->file.digest == file->digest || (is_current && !each.current));
+    if (passed_on) continue;
+    found = FoundFile{*file, std::string(each.step->word)};
+    is_current = each.current;
   }
   return found;
 }

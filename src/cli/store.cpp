@@ -33,18 +33,19 @@ struct Findings {
   bool clean() const { return damaged.empty() && missing.empty(); }
 };
 
-// The objects of a registered version: its bundle, and what its facts name. Those that a damaged
-// bundle does not tell are left out.
-std::vector<std::string> digests_of(const store::Objects& objects,
-                                    const store::ModelVersion& version) {
-  std::vector<std::string> out = {version.bundle};
-  if (const auto bundle = steps::Bundle::in_store(objects, version.bundle)) {
+// The objects of a registered version: its bundle, and what its facts name. False where the bundle
+// is damaged, so that its files cannot be told.
+bool add_digests(const store::Objects& objects, const store::ModelVersion& version,
+                 std::vector<std::string>& out) {
+  out.push_back(version.bundle);
+  const auto bundle = steps::Bundle::in_store(objects, version.bundle);
+  if (bundle) {
     for (const auto& file : bundle->files()) out.push_back(file.digest);
   }
   for (const auto& [name, digest] : version.facts["objects"].entries()) {
     out.push_back(digest.text());
   }
-  return out;
+  return bundle.has_value();
 }
 
 // The same for what the registry names.
@@ -52,8 +53,9 @@ Status look_at_models(lifecycle::Workspace& workspace, const std::set<std::strin
                       Findings& out) {
   TRY(const auto versions, workspace.journal->registry().all_versions());
   for (const auto& version : versions) {
-    bool whole = true;
-    for (const std::string& digest : digests_of(workspace.objects, version)) {
+    std::vector<std::string> digests;
+    bool whole = add_digests(workspace.objects, version, digests);
+    for (const std::string& digest : digests) {
       if (fine.contains(digest)) continue;
       whole = false;
       if (workspace.objects.size_of(digest) < 0) out.missing.insert(digest);
@@ -145,9 +147,14 @@ Status keep_of_journal(const lifecycle::Workspace& workspace, const std::string&
   // Every registered version, however old: it may be served, compared or gone back to.
   TRY(const auto versions, workspace.journal->registry().all_versions());
   for (const auto& version : versions) {
-    for (const std::string& digest : digests_of(workspace.objects, version)) {
-      kept.digests.insert(digest);
+    std::vector<std::string> digests;
+    if (!add_digests(workspace.objects, version, digests)) {
+      return fail(Code::kPrecondition, "store.damaged",
+                  "the bundle of {}/{} does not tell its files any more; nothing was removed",
+                  version.model, version.version)
+          .hint("run the pipeline file that made it, which makes its bundle anew");
     }
+    kept.digests.insert(digests.begin(), digests.end());
   }
   return {};
 }

@@ -71,10 +71,8 @@ std::vector<std::string_view> schema_changes(int from) {
 
 Error journal_error(const std::string& path, const std::string& why) {
   const auto says = [&](std::string_view part) { return why.find(part) != std::string::npos; };
-  // Where the file system has no room for its shared memory, SQLite tells of an I/O error; and
-  // where a write finds none, it rolls back by itself, so that only the second rollback is told of.
-  const bool io =
-      says("disk I/O error") || says("unable to open") || says("no transaction is active");
+  // Where the file system has no room for its shared memory, SQLite tells of an I/O error.
+  const bool io = says("disk I/O error") || says("unable to open");
   const std::int64_t room = io ? disk_free(parent_of(path)) : -1;
   if (says("is full") || (room >= 0 && room < kLeastRoom)) {
     return fail(Code::kExhausted, "disk.full", "could not write the journal: {}", why)

@@ -295,12 +295,7 @@ class SqliteJournal final : public Journal {
  private:
   template <typename Work>
   Status guarded(const Work& work) {
-    try {
-      work();
-      return {};
-    } catch (const std::exception& exception) {
-      return journal_error(path_, exception.what());
-    }
+    return store::guarded(path_, work);
   }
 
   // A folder's name may hold spaces, so it is quoted; a quote itself cannot be written in SOCI's
@@ -348,7 +343,7 @@ class SqliteJournal final : public Journal {
       sql_ << "COMMIT";
       failpoint("journal_after_commit");
     } catch (...) {
-      sql_ << "ROLLBACK";
+      roll_back(sql_);
       throw;
     }
     read_version();

@@ -158,12 +158,7 @@ class SqliteRegistry final : public Registry {
  private:
   template <typename Work>
   Status guarded(const Work& work) {
-    try {
-      work();
-      return {};
-    } catch (const std::exception& exception) {
-      return journal_error(path_, exception.what());
-    }
+    return store::guarded(path_, work);
   }
 
   // All of `work`, which answers a Status, or nothing of it. What it reads is still so when it
@@ -179,7 +174,7 @@ class SqliteRegistry final : public Registry {
         sql_ << (status ? "COMMIT" : "ROLLBACK");
         failpoint("registry_after_commit");
       } catch (...) {
-        sql_ << "ROLLBACK";
+        roll_back(sql_);
         throw;
       }
     }));

@@ -117,6 +117,10 @@ class FormsTest(InferCase):
         for name, data in same.items():
             self.write(name, data)
             self.assertEqual(self.scored(name, out=f"{name}.csv"), wanted, name)
+        tabs = self.scored("in.csv", "--keep", "id,kind", out="out.tsv")
+        commas = self.scored("in.csv", "--keep", "id,kind", out="kept.csv")
+        self.assertEqual(tabs.splitlines()[0], "id\tkind\tprediction")
+        self.assertEqual(tabs.replace("\t", ","), commas)
         for name in ("rows.parquet", "rows.ndjson"):
             done = subprocess.run([KINGPOST, "data", "export", "training", self.folder / name],
                                   cwd=self.base, capture_output=True, text=True, check=False)
@@ -124,6 +128,18 @@ class FormsTest(InferCase):
             self.assertIn("300 rows of training after curate", done.stdout)
             self.assertEqual(self.scored(name, out=f"{name}.csv").splitlines()[:5],
                              wanted.splitlines(), name)
+        self.write("bom.ndjson", b"\xef\xbb\xbf" + (self.folder / "rows.ndjson").read_bytes())
+        self.assertEqual(self.scored("bom.ndjson", out="bom.out.csv"),
+                         self.read("rows.ndjson.csv"))
+        # A byte order mark that comes in pieces.
+        process = subprocess.Popen([KINGPOST, "infer", self.base / "bundle", "-", "-", "--format",
+                                    "csv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env=self.environment())
+        for piece in (b"\xef", b"\xbb", b"\xbf" + self.text.encode()):
+            process.stdin.write(piece)
+            process.stdin.flush()
+            time.sleep(0.05)
+        self.assertEqual(process.communicate(timeout=SECONDS)[0].decode(), wanted)
         done = self.infer("-", "-", "--format", "csv", input=self.text.encode())
         self.assertEqual(done.stdout.decode(), wanted)
 
@@ -141,6 +157,47 @@ class FormsTest(InferCase):
                             f"houses={self.folder}/in.csv", "-f", self.base / "kingpost.yaml")
         self.assertEqual(done.returncode, 0, done.stderr.decode())
         self.assertEqual(self.read("out.csv"), self.scored("in.csv", out="other.csv"))
+
+    def source(self, path, *words):
+        return self.command("infer", "houses_price", "out.csv", "--source", f"houses={path}", "-f",
+                            "kingpost.yaml", *words)
+
+    def late_column(self):
+        """A pipeline file here whose price is known only a day after the sale, on that store."""
+        text = (self.base / "kingpost.yaml").read_text()
+        text = text.replace("    key: [id]\n", "    key: [id]\n    known_at: [{columns: [price], "
+                            "column: sold_on, after: 24h}]\n")
+        text = text.replace("  spine: houses\n",
+                            "  spine: houses\n  predict_at: {column: sold_on}\n")
+        self.write("kingpost.yaml", text)
+        shutil.copy(self.base / "houses.csv", self.folder)
+        os.symlink(self.base / ".kingpost", self.folder / ".kingpost")
+
+    def test_what_is_known_only_later_may_be_missing(self):
+        """Whatever tells the form of the source: its name, `format` or `delimiter`."""
+        self.late_column()
+        wanted = self.scored("in.csv", out="wanted.csv")
+        early = "".join(line.rsplit(",", 1)[0] + "\n" for line in self.text.splitlines())
+        self.write("early.csv", early)
+        self.write("early.tsv", early.replace(",", "\t"))
+        self.write("early.csv.data", early)
+        (self.folder / "x.csv.d").mkdir()
+        self.write("x.csv.d/early.tsv", early.replace(",", "\t"))
+        self.write("early.parquet.txt", early.replace(",", ";"))
+        for name, words in [("early.csv", []), ("early.tsv", []), ("early.csv.data", []),
+                            ("x.csv.d/early.tsv", []),
+                            ("early.parquet.txt", ["--set", "ingest.houses.delimiter=;"])]:
+            with self.subTest(name):
+                done = self.source(name, *words)
+                self.assertEqual(done.returncode, 0, done.stderr.decode())
+                self.assertEqual(self.read("out.csv"), wanted)
+
+    def test_limits_reach_the_steps_before(self):
+        self.late_column()
+        done = self.source("in.csv", "--memory", "1KB")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"memory", done.stderr)
+        self.assertEqual(self.source("in.csv", "--memory", "500MB", "--threads", "1").returncode, 0)
 
     def test_the_runtime_tells_nobody(self):
         """Its telemetry would keep a session file among the temporary ones."""
@@ -232,6 +289,30 @@ class PlacesTest(InferCase):
             with self.subTest(words):
                 self.refused("infer.same_file", 2, *words)
 
+    def test_no_file_of_the_bundle_is_written(self):
+        shutil.copytree(self.base / "bundle", self.folder / "bundle")
+        for name in ("bundle/README.md", "bundle/SHA256SUMS", "bundle/model.onnx"):
+            before = self.files()
+            done = self.command("infer", "bundle", "in.csv", name, "--out-format", "csv")
+            self.assertIn(b"error[infer.same_file]", done.stderr)
+            self.assertEqual(self.files(), before)
+
+    def test_no_source_is_written_that_the_file_names(self):
+        """`--source` names one; the others are read from where the pipeline file says."""
+        text = (self.base / "kingpost.yaml").read_text()
+        kinds = "  kinds: {path: kinds.csv, key: [kind], static: true}\n"
+        text = text.replace("validate_data:\n", kinds + "\nvalidate_data:\n", 1)
+        self.write("kingpost.yaml", text)
+        self.write("kinds.csv", "kind,rooms\nflat,3\n")
+        os.symlink(self.base / ".kingpost", self.folder / ".kingpost")
+        self.write("houses.csv", self.text)
+        before = self.files()
+        for words in (["kinds.csv"], ["out.csv", "--rejected", "kinds.csv"]):
+            done = self.command("infer", "houses_price", *words, "--source", "houses=in.csv", "-f",
+                                "kingpost.yaml")
+            self.assertIn(b"error[infer.same_file]", done.stderr)
+            self.assertEqual(self.files(), before)
+
     def test_places_that_cannot_be_written(self):
         (self.folder / "folder.csv").mkdir()
         self.refused("file.folder_missing", 4, "in.csv", "gone/out.csv", says=['"gone"'])
@@ -279,6 +360,15 @@ class KilledTest(InferCase):
             time.sleep(0.05)
         self.fail("it made no folder for its work")
         return None
+
+    def test_what_an_earlier_run_rejected_stays_when_out_fails(self):
+        self.write("waiting.csv.rejected.ndjson", "earlier\n")
+        process = self.begin()
+        process.stdin.write(b"7,abc,flat,,2023-01-01,1\n")
+        (self.folder / "waiting.csv").mkdir()
+        process.communicate(timeout=SECONDS)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertEqual(self.read("waiting.csv.rejected.ndjson"), "earlier\n")
 
     def test_what_a_killed_one_left_goes_with_the_next(self):
         process = self.begin()

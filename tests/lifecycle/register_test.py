@@ -231,6 +231,17 @@ class CommandsTest(RegisterCase):
         self.assertEqual(len(trials["trials"]), 5)
         self.assertIn("best", self.call("runs", "--trials"))
 
+    def test_what_later_steps_left_of_an_older_run_is_not_shown(self):
+        show = ("data", "show", "features.json", "-f", "made.yaml")
+        before = self.call(*show)
+        text = (self.project.folder / "made.yaml").read_text()
+        self.project.write("made.yaml",
+                           text + "extract_features: {defaults: {number: {missing: mean}}}\n")
+        self.run_all("--to", "extract_features")
+        now = self.call(*show)
+        self.assertNotEqual(now, before)
+        self.assertEqual(now, self.call(*show[:2], "features.json@extract_features", *show[3:]))
+
     def test_package(self):
         self.call("package", "last")
         self.call("package", "one", "--model", "made_y/1")
@@ -257,7 +268,8 @@ class StoreTest(RegisterCase):
         sums = self.project.object_path(self.show("made_y/1")["bundle"]).read_text()
         return next(line[:64] for line in sums.splitlines() if line[66:] == name)
 
-    def test_gc_keeps_registered_versions(self):
+    def grow_old(self):
+        """A second version is made, and all was done ninety days ago."""
         self.change("search: {seed: 13}", "search: {seed: 14}")
         self.run_all()
         database = sqlite3.connect(self.project.store / "kingpost.db")
@@ -266,6 +278,9 @@ class StoreTest(RegisterCase):
                 database.execute(f"UPDATE {table} SET started=started-{90 * DAY}")
             database.execute(f"UPDATE uses SET used=used-{90 * DAY}")
         database.close()
+
+    def test_gc_keeps_registered_versions(self):
+        self.grow_old()
         scores = self.show("made_y/1")["facts"]["objects"]["scores"]
         before = self.project.object_names()
         self.call("gc", "made.yaml")
@@ -275,6 +290,17 @@ class StoreTest(RegisterCase):
             self.call("package", f"bundle{version}", "--model", f"made_y/{version}")
         self.call("verify", "made.yaml")
         self.assertEqual(self.run_all(), [])
+
+    def test_gc_removes_nothing_where_a_bundle_does_not_tell_its_files(self):
+        sums = self.project.object_path(self.show("made_y/1")["bundle"])
+        model = self.project.object_path(self.bundle_digest("model.onnx"))
+        self.grow_old()
+        before = self.project.object_names()
+        sums.unlink()
+        out = self.call("gc", "made.yaml", code=7)
+        self.assertIn("made_y/1", out)
+        self.assertEqual(before - self.project.object_names(), {sums.parent.name + sums.name})
+        self.assertTrue(model.exists())
 
     def test_verify_tells_of_a_damaged_version(self):
         path = self.project.object_path(self.bundle_digest("model.onnx"))

@@ -7,9 +7,11 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engines/archive/stream.h"
 #include "engines/sql/dialect.h"
 #include "lifecycle/runner.h"
+#include "steps/01_ingest/source.h"
 #include "steps/20_infer/csv_records.h"
 #include "steps/20_infer/writers.h"
 
@@ -63,15 +65,14 @@ class Padding {
  public:
   Padding(const Node& source, std::string path) : path_(std::move(path)) {
     const std::string delimiter = source.text_at("delimiter");
-    if (!delimiter.empty()) form_.delimiter = delimiter[0];
-    if (delimiter.empty() && path_.find(".tsv") != std::string::npos) form_.delimiter = '\t';
+    form_.delimiter = delimiter.empty() ? steps::ingest::usual_delimiter(path_) : delimiter[0];
     if (!source.text_at("quote").empty()) form_.quote = source.text_at("quote")[0];
   }
 
   Result<std::vector<std::string>> missing(const Node& source) const {
-    TRY(std::string head, archive::read_prefix(path_, 1U << 20U));
-    if (starts_with(head, "\xEF\xBB\xBF")) head.erase(0, 3);
-    steps::infer::CsvRecords records(head, form_);
+    TRY(const std::string head, archive::read_prefix(path_, 1U << 20U));
+    const std::string text(without_bom(head));
+    steps::infer::CsvRecords records(text, form_);
     records.next();
     std::vector<std::string> out;
     for (const Node& rule : source.list("known_at")) {
@@ -83,6 +84,8 @@ class Padding {
     }
     return out;
   }
+
+  char delimiter() const { return form_.delimiter; }
 
   Status copy(const std::vector<std::string>& columns, const std::string& to) {
     steps::infer::NewFile out(to);
@@ -130,6 +133,7 @@ class Curating {
   Result<CuratedRows> run() {
     TRY_STATUS(load());
     for (const auto& [table, path] : options_.sources) TRY_STATUS(take_source(table, path));
+    TRY_STATUS(spare_sources());
     forget_labels(*pipeline_->root.find(kCurate));
     // What is said of the model does not fit such a target, and is not wanted.
     std::erase_if(pipeline_->root.entries, [](const Entry& entry) {
@@ -185,21 +189,21 @@ class Curating {
                 options_.load.path);
   }
 
-  // The path of the source, or of a copy that has the columns which come only later.
-  Result<std::string> with_all_columns(const Node& source, const std::string& table,
-                                       const std::string& path) const {
-    const std::string plain = lower(path);
-    const bool is_csv = source.text_at("format") == "csv" ||
-                        plain.find(".csv") != std::string::npos ||
-                        plain.find(".tsv") != std::string::npos;
-    if (!is_csv || !exists(path) || source.text_at("encoding") == "utf-16") return path;
+  // Reads the source from a copy that has the columns which come only later, where it lacks some.
+  Status add_late_columns(Node& source, const std::string& table, const std::string& path) const {
+    const bool is_csv = steps::ingest::format_of(source, path) == steps::ingest::Format::kCsv;
+    if (!is_csv || !exists(path) || source.text_at("encoding") == "utf-16") return {};
     Padding padding(source, path);
     TRY(const auto missing, padding.missing(source));
-    if (missing.empty()) return path;
+    if (missing.empty()) return {};
     TRY_STATUS(make_folders(options_.folder));
     const std::string to = format("{}/{}.csv", options_.folder, table);
     TRY_STATUS(padding.copy(missing, to));
-    return to;
+    set(source, "path", scalar(source, to));
+    // The copy's own name would tell another form.
+    set(source, "format", scalar(source, std::string("csv")));
+    set(source, "delimiter", scalar(source, std::string(1, padding.delimiter())));
+    return {};
   }
 
   Status take_source(const std::string& table, const std::string& path) {
@@ -215,11 +219,24 @@ class Curating {
                   options_.load.path)
           .hint(did_you_mean(table, names, format("its sources are {}", listed(names))));
     }
-    TRY(const std::string from, with_all_columns(*source, table, absolute_path(path)));
+    const std::string from = absolute_path(path);
     set(*source, "path", scalar(*source, from));
+    TRY_STATUS(add_late_columns(*source, table, from));
     // A file that is named by hand may be of any age.
     std::erase_if(source->entries, [](const Entry& entry) { return entry.key == "freshness"; });
     return {};
+  }
+
+  // Sources that were not named on the command line are read all the same.
+  Status spare_sources() const {
+    std::vector<std::string> read;
+    for (const Entry& entry : pipeline_->root.find("ingest")->entries) {
+      if (!entry.value.is_map()) continue;
+      const auto files = steps::ingest::source_files(entry.value, pipeline_->settings);
+      // What is not there is the fault of the step that reads it.
+      if (files) read.insert(read.end(), files->begin(), files->end());
+    }
+    return options_.spare(read);
   }
 
   // A step's rows on one side, and what the step says of them.

@@ -3,6 +3,7 @@
 // spine becomes a curated row, whatever its label, in a store that is thrown away.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,10 @@ struct CurateOptions {
   LoadOptions load;
   /// Table and path; tables that are not named are read from where the file says.
   std::vector<std::pair<std::string, std::string>> sources;
+  /// Asked with every file that will be read, before the first is; its error ends all.
+  std::function<Status(const std::vector<std::string>&)> spare = [](const auto&) {
+    return Status();
+  };
   /// Where the store goes; made and removed by the caller.
   std::string folder;
 };

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t kLargestFile = 16U << 20U;
 
 bool is_wanted(const records::File& file) {
-  for (const char* name : {"features.json", "evaluation.json", "version.json", "bundle.json"}) {
+  for (const char* name : {"features.json", "evaluation.json", "version.json"}) {
     if (file.name == name) return static_cast<std::size_t>(file.bytes) <= kLargestFile;
   }
   return false;
@@ -27,7 +27,8 @@ Status read_files(const Workspace& workspace, Facts& facts) {
   for (const StepFacts& step : facts.steps) {
     if (!step.manifest) continue;
     for (const records::File& file : step.manifest->output.files) {
-      if (!is_wanted(file)) continue;
+      // The first that has it made it; the others passed it on, and may be of an older run.
+      if (!is_wanted(file) || facts.files.contains(file.name)) continue;
       TRY(const std::string bytes, workspace.objects.read(file.digest));
       TRY(facts.files[file.name], parse_json(bytes));
     }

@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engines/archive/stream.h"
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
@@ -107,7 +108,7 @@ class CsvReading {
   static Status scan_file(const std::string& path, CsvScan& scan) {
     bool first = true;
     TRY_STATUS(archive::read_decompressed(path, [&](std::string_view bytes) {
-      if (first && starts_with(bytes, "\xEF\xBB\xBF")) bytes.remove_prefix(3);
+      if (first) bytes = without_bom(bytes);
       first = false;
       scan.add(bytes);
       return true;

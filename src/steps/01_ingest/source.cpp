@@ -38,22 +38,6 @@ Result<std::string> with_environment(std::string path) {
   return path;
 }
 
-Format format_of(const Node& node, const std::string& path) {
-  const std::string word = node.text_at("format");
-  if (word == "csv") return Format::kCsv;
-  if (word == "parquet") return Format::kParquet;
-  if (word == "ndjson") return Format::kNdjson;
-  std::string name = lower(path);
-  for (const std::string_view ending : {".gz", ".zst"}) {
-    if (name.ends_with(ending)) name = name.substr(0, name.size() - ending.size());
-  }
-  if (name.ends_with(".parquet")) return Format::kParquet;
-  if (name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".json")) {
-    return Format::kNdjson;
-  }
-  return Format::kCsv;
-}
-
 class Look {
  public:
   Look(Source& source, const Settings& settings, sql::Session& session, Faults& faults)
@@ -61,8 +45,8 @@ class Look {
 
   bool csv() {
     const Node& node = *source_.node;
-    const bool tabs = lower(source_.files.front()).find(".tsv") != std::string::npos;
-    if (!character("delimiter", tabs ? '\t' : ',', source_.form.delimiter)) return false;
+    const char usual = usual_delimiter(source_.files.front());
+    if (!character("delimiter", usual, source_.form.delimiter)) return false;
     if (!character("quote", '"', source_.form.quote)) return false;
     if (source_.form.delimiter == source_.form.quote) {
       return fault_at_mark(node.at("delimiter").mark, "not_a_character",
@@ -393,6 +377,23 @@ Result<std::vector<std::string>> source_files(const Node& node, const Settings& 
     }
   }
   return files;
+}
+
+Format format_of(const Node& node, const std::string& path) {
+  const std::string word = node.text_at("format");
+  if (word == "csv") return Format::kCsv;
+  if (word == "parquet") return Format::kParquet;
+  if (word == "ndjson") return Format::kNdjson;
+  const std::string name = form_name(path);
+  if (name.ends_with(".parquet")) return Format::kParquet;
+  if (name.ends_with(".ndjson") || name.ends_with(".jsonl") || name.ends_with(".json")) {
+    return Format::kNdjson;
+  }
+  return Format::kCsv;
+}
+
+char usual_delimiter(const std::string& path) {
+  return form_name(path).ends_with(".tsv") ? '\t' : ',';
 }
 
 std::optional<Source> look_at(const std::string& table, const Node& node, const Settings& settings,

@@ -44,6 +44,11 @@ struct Source {
 /// an environment variable of the path is not set.
 Result<std::vector<std::string>> source_files(const Node& node, const Settings& settings);
 
+/// The form of one of its files: as `format` says, or by the end of the name.
+Format format_of(const Node& node, const std::string& path);
+/// Between the fields of a CSV file where `delimiter` does not say: a tab for .tsv, else a comma.
+char usual_delimiter(const std::string& path);
+
 /// Looks at a source; every fault is added, and nothing is answered when it cannot be read at all.
 std::optional<Source> look_at(const std::string& table, const Node& node, const Settings& settings,
                               sql::Session& session, Faults& faults);

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/text.h"
+#include "base/utf8.h"
 
 namespace kingpost::steps::ingest {
 namespace {
@@ -37,11 +38,7 @@ const char* iconv_name(std::string_view encoding) {
 }  // namespace
 
 Result<std::string> to_utf8(std::string_view bytes, std::string_view encoding, Whole whole) {
-  constexpr std::string_view kBom = "\xEF\xBB\xBF";
-  if (encoding.empty() || encoding == "utf-8") {
-    if (starts_with(bytes, kBom)) bytes.remove_prefix(kBom.size());
-    return std::string(bytes);
-  }
+  if (encoding.empty() || encoding == "utf-8") return std::string(without_bom(bytes));
   const Converter converter(iconv_name(encoding));
   if (!converter.usable()) {
     return fail(Code::kUnavailable, "ingest.wrong_encoding", "this system cannot convert {}",

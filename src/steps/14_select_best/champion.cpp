@@ -123,8 +123,10 @@ class Match {
   Status find_scores() {
     TRY(const auto kept, kept_scores(context_, champion_));
     if (kept) {
-      TRY(const Npy array, Npy::open(*kept));
-      scores_.assign(array.doubles(), array.doubles() + array.rows() * array.columns());
+      const auto array = Npy::open(*kept);
+      if (array) {
+        scores_.assign(array->doubles(), array->doubles() + array->rows() * array->columns());
+      }
       if (scores_.size() == rows().labels.size() * static_cast<std::size_t>(trained_.outputs())) {
         return {};
       }
@@ -204,14 +206,21 @@ class Match {
     return incomparable(format("its classes are others: {}", listed(classes)));
   }
 
+  // That the champion's bundle is not whole any more is no fault of the winner.
+  template <typename T>
+  static Result<T> whole(Result<T> read) {
+    if (read) return read;
+    return incomparable(format("its bundle is damaged: {}", read.error().what()));
+  }
+
   // What its graph answers for the rows that are judged.
   Status answer() {
     const auto bundle = Bundle::in_store(context_.objects, champion_.bundle);
     if (!bundle) return incomparable(format("its bundle is gone: {}", bundle.error().what()));
-    TRY(const Json signature, bundle->json("signature.json"));
+    TRY(const Json signature, whole(bundle->json("signature.json")));
     TRY_STATUS(same_kind(signature));
-    TRY(const std::string bytes, bundle->bytes("model.onnx"));
-    TRY(const auto model, onnx::Model::load(bytes));
+    TRY(const std::string bytes, whole(bundle->bytes("model.onnx")));
+    TRY(const auto model, whole(onnx::Model::load(bytes)));
     TrainedModels asked = trained_;
     asked.features.inputs.clear();
     std::vector<std::string> missing;

@@ -198,6 +198,11 @@ TEST_F(ChampionTest, WhatCannotBeAskedIsNoFailure) {
   EXPECT_THAT(words(texts.bytes(), kSignature), HasSubstr("\"a\""));
   EXPECT_THAT(words(graph_of("linear"), R"({"task": "binary"})"),
               HasSubstr("another kind: binary"));
+  EXPECT_THAT(words("no graph", kSignature), HasSubstr("its bundle is damaged"));
+  EXPECT_THAT(words(graph_of("linear"), "{"), HasSubstr("its bundle is damaged"));
+  const std::string lacking = bundle_sums({{"model.onnx", seal(graph_of("linear")), ""}});
+  crown(seal(lacking));
+  EXPECT_THAT(winner()["champion"]["words"].text(), HasSubstr("its bundle is damaged"));
   crown(std::string(64, '0'));
   EXPECT_THAT(winner()["champion"]["words"].text(), HasSubstr("its bundle is gone"));
 }

@@ -2,10 +2,8 @@
 // CSV (RFC 4180): the first record names the columns; an empty field is null.
 #include <algorithm>
 
-#include "base/files.h"
 #include "base/text.h"
 #include "base/utf8.h"
-#include "engines/archive/stream.h"
 #include "steps/20_infer/builder.h"
 #include "steps/20_infer/csv_records.h"
 #include "steps/20_infer/text_blocks.h"
@@ -13,20 +11,17 @@
 namespace kingpost::steps::infer {
 namespace {
 
-constexpr std::string_view kBom = "\xEF\xBB\xBF";
-
 class CsvSource final : public Source {
  public:
   explicit CsvSource(const SourceRequest& request)
-      : signature_(*request.signature), path_(request.path), referee_(request.engine) {
-    form_.delimiter = request.delimiter != 0 ? request.delimiter : ',';
-    const std::string plain = lower(request.path);
-    if (request.delimiter == 0 && plain.find(".tsv") != std::string::npos) form_.delimiter = '\t';
+      : signature_(*request.signature), input_(request.path), referee_(request.engine) {
+    form_.delimiter = request.delimiter != 0 ? request.delimiter : usual_delimiter(request.path);
   }
 
-  Status open(const SourceRequest& request, std::string head, bool whole) {
-    TRY_STATUS(look_at_head(head, whole));
-    CsvRecords records(head, form_);
+  Status open(const SourceRequest& request) {
+    TRY(const auto head, input_.head());
+    TRY_STATUS(look_at(head));
+    CsvRecords records(head.text, form_);
     records.next();
     for (const std::string_view each : records.fields) names_.emplace_back(each);
     TRY(wanted_, find_columns(names_, request));
@@ -40,34 +35,11 @@ class CsvSource final : public Source {
   const std::vector<std::string>& notes() const override { return wanted_.notes; }
   std::int64_t first_line() const override { return first_line_; }
 
-  /// The head of the file, and whether that is all of it. Standard input can be read only once, so
-  /// what was looked at is kept.
-  Result<bool> read_head(std::string& head) {
-    bool whole = true;
-    TRY_STATUS(read_pieces(path_, [&](std::string_view piece) {
-      head += piece;
-      whole = head.size() < kHead;
-      return whole;
-    }));
-    if (path_ == "-") seen_ = head;
-    return whole;
-  }
-
   Status each(const std::function<Status(Block)>& take) override {
-    BlockCutter cutter(form_);
-    Status done;
-    bool is_first = true;
-    const auto add = [&](std::string_view piece) {
-      if (is_first && starts_with(piece, kBom)) piece.remove_prefix(kBom.size());
-      is_first = false;
-      cutter.add(piece);
-      done = hand_over(cutter, false, take);
-      return done.has_value();
-    };
-    if (!seen_.empty() && !add(std::exchange(seen_, {}))) return done;
-    TRY_STATUS(read_pieces(path_, add));
-    TRY_STATUS(std::move(done));
-    return hand_over(cutter, true, take);
+    return input_.each(form_, [&](std::string block) {
+      if (!past_header_) skip_header(block);
+      return block.empty() ? Status() : take(std::move(block));
+    });
   }
 
   Result<Rows> read(Block& block) const override {
@@ -85,52 +57,42 @@ class CsvSource final : public Source {
   }
 
  private:
-  static constexpr std::size_t kHead = 1U << 20U;
-
   Error wrong(const std::string& why, const std::string& hint) const {
-    return fail(Code::kInvalidInput, "infer.wrong_encoding", "{} {}",
-                path_ == "-" ? "standard input" : format("\"{}\"", path_), why)
+    return fail(Code::kInvalidInput, "infer.wrong_encoding", "{} {}", input_.name(), why)
         .hint(hint);
   }
 
-  Status look_at_head(std::string& head, bool whole) {
-    if (head.empty() || (whole && head == kBom)) {
-      return fail(Code::kInvalidInput, "infer.file_empty", "{} is empty",
-                  path_ == "-" ? "standard input" : format("\"{}\"", path_))
+  Status look_at(const TextInput::Head& head) {
+    const std::string& text = head.text;
+    if (text.empty()) {
+      return fail(Code::kInvalidInput, "infer.file_empty", "{} is empty", input_.name())
           .hint("a file without rows has at least the line that names its columns");
     }
-    if (starts_with(head, kBom)) head.erase(0, kBom.size());
-    if (head.find('\n') == std::string::npos && head.find('\r') != std::string::npos) {
+    if (text.find('\n') == std::string::npos && text.find('\r') != std::string::npos) {
       form_.end = '\r';
     }
-    if (head.find('\0') != std::string::npos) {
+    if (text.find('\0') != std::string::npos) {
       return wrong("is no text: it holds zero bytes",
                    "is it Parquet, compressed, or UTF-16? name the format with --format");
     }
-    const std::string line = head.substr(0, head.find(form_.end));
+    const std::string line = text.substr(0, text.find(form_.end));
     if (!is_utf8(line)) {
       return wrong("does not name its columns in UTF-8",
                    "convert it first: iconv -f latin1 -t utf-8");
     }
-    if (!whole && line.size() == head.size()) {
+    if (!head.whole && line.size() == text.size()) {
       return wrong("has no end of line in its first MiB", "is it CSV?");
     }
     return {};
   }
 
-  Status hand_over(BlockCutter& cutter, bool all, const std::function<Status(Block)>& take) {
-    TRY(std::string text, cutter.cut(all));
-    if (text.empty()) return {};
-    if (!past_header_) {
-      CsvRecords records(text, form_);
-      records.next();
-      past_header_ = true;
-      const std::size_t header = records.end();
-      first_line_ = count_lines(std::string_view(text).substr(0, header), form_.end) + 1;
-      text.erase(0, header);
-      if (text.empty()) return {};
-    }
-    return take(std::move(text));
+  void skip_header(std::string& block) {
+    CsvRecords records(block, form_);
+    records.next();
+    past_header_ = true;
+    const std::size_t header = records.end();
+    first_line_ = count_lines(std::string_view(block).substr(0, header), form_.end) + 1;
+    block.erase(0, header);
   }
 
   void take_record(const CsvRecords& records, RowBuilder& builder) const {
@@ -152,7 +114,7 @@ class CsvSource final : public Source {
   }
 
   const Signature& signature_;
-  std::string path_;
+  TextInput input_;
   RecordForm form_;
   mutable Referee referee_;
   std::vector<std::string> names_;
@@ -160,7 +122,6 @@ class CsvSource final : public Source {
   std::vector<Lane> lanes_;
   /// For each lane, the field it is in.
   std::vector<std::size_t> at_;
-  std::string seen_;
   bool past_header_ = false;
   std::int64_t first_line_ = 1;
 };
@@ -169,9 +130,7 @@ class CsvSource final : public Source {
 
 Result<std::unique_ptr<Source>> open_csv(const SourceRequest& request) {
   auto source = std::make_unique<CsvSource>(request);
-  std::string head;
-  TRY(const bool whole, source->read_head(head));
-  TRY_STATUS(source->open(request, std::move(head), whole));
+  TRY_STATUS(source->open(request));
   return std::unique_ptr<Source>(std::move(source));
 }
 

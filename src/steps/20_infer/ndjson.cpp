@@ -104,17 +104,12 @@ class PlainLine {
 class NdjsonSource final : public Source {
  public:
   explicit NdjsonSource(const SourceRequest& request)
-      : signature_(*request.signature), path_(request.path), referee_(request.engine) {}
+      : signature_(*request.signature), input_(request.path), referee_(request.engine) {}
 
   Status open(const SourceRequest& request) {
-    std::string head;
-    TRY_STATUS(read_pieces(path_, [&](std::string_view piece) {
-      head += piece;
-      return head.size() < kHead;
-    }));
-    if (path_ == "-") seen_ = head;
-    if (trim(head).empty()) return open_empty();
-    TRY(const auto names, keys_of(head));
+    TRY(const auto head, input_.head());
+    if (trim(head.text).empty()) return open_empty();
+    TRY(const auto names, keys_of(head.text));
     TRY(wanted_, find_columns(names, request));
     lanes_ = lanes_of(signature_, wanted_.kept);
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) at_[lanes_[lane].name].push_back(lane);
@@ -125,17 +120,7 @@ class NdjsonSource final : public Source {
   const std::vector<std::string>& notes() const override { return wanted_.notes; }
 
   Status each(const std::function<Status(Block)>& take) override {
-    BlockCutter cutter({'\n', ',', 0});
-    Status done;
-    const auto add = [&](std::string_view piece) {
-      cutter.add(piece);
-      done = hand_over(cutter, false, take);
-      return done.has_value();
-    };
-    if (!seen_.empty() && !add(std::exchange(seen_, {}))) return done;
-    TRY_STATUS(read_pieces(path_, add));
-    TRY_STATUS(std::move(done));
-    return hand_over(cutter, true, take);
+    return input_.each({'\n', ',', 0}, take);
   }
 
   Result<Rows> read(Block& block) const override {
@@ -157,8 +142,6 @@ class NdjsonSource final : public Source {
   }
 
  private:
-  static constexpr std::size_t kHead = 1U << 20U;
-
   struct Reading {
     RowBuilder& builder;
     std::vector<std::string_view> values;
@@ -188,7 +171,7 @@ class NdjsonSource final : public Source {
     }
     if (any) return names;
     return fail(Code::kInvalidInput, "infer.wrong_encoding", "{} holds no JSON objects",
-                path_ == "-" ? "standard input" : format("\"{}\"", path_))
+                input_.name())
         .hint("each line must be one object, in UTF-8; name another format with --format");
   }
 
@@ -268,19 +251,12 @@ class NdjsonSource final : public Source {
     reading.builder.put(lane, value);
   }
 
-  Status hand_over(BlockCutter& cutter, bool all, const std::function<Status(Block)>& take) {
-    TRY(std::string text, cutter.cut(all));
-    if (text.empty()) return {};
-    return take(std::move(text));
-  }
-
   const Signature& signature_;
-  std::string path_;
+  TextInput input_;
   mutable Referee referee_;
   Wanted wanted_;
   std::vector<Lane> lanes_;
   std::map<std::string, std::vector<std::size_t>, std::less<>> at_;
-  std::string seen_;
 };
 
 }  // namespace

@@ -64,8 +64,9 @@ class ParquetSource final : public Source {
     if (!objections.empty()) return all_of(std::move(objections));
     TRY_STATUS(select_kept(columns, select));
     select_faults(columns, select);
-    query_ = format("SELECT {}, file_row_number AS {} FROM {}", join(select, ", "), kRow,
-                    sql::parquet(path_, true));
+    // Last, and there even where the model reads no column at all.
+    select.push_back(format("file_row_number AS {}", kRow));
+    query_ = format("SELECT {} FROM {}", join(select, ", "), sql::parquet(path_, true));
     return {};
   }
 

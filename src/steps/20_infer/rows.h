@@ -55,6 +55,9 @@ struct Rows {
   std::vector<Reject> rejects;
 };
 
+/// Between the fields of a CSV file of that name: a tab for .tsv, else a comma.
+char usual_delimiter(const std::string& path);
+
 /// Some of a file: whole records as text, or rows as the engine has read them.
 using Block = std::variant<std::string, records::Batch>;
 

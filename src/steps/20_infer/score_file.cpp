@@ -3,9 +3,9 @@
 #include "steps/20_infer/score_file.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/files.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "steps/20_infer/line.h"
 #include "steps/20_infer/writers.h"
@@ -63,6 +63,7 @@ class Scoring {
     SinkRequest out;
     out.path = request_.out;
     out.form = request_.out_form;
+    out.delimiter = usual_delimiter(out.path);
     out.kept = source_->kept();
     out.answers = answer_columns(*request_.signature, request_.model->outputs());
     out.engine = in.engine;
@@ -80,10 +81,8 @@ class Scoring {
   }
 
   Status score() {
-    int threads = request_.threads;
-    if (threads <= 0) threads = static_cast<int>(std::thread::hardware_concurrency());
     Line<Block, Scored> line(
-        std::max(1, threads), [&](Block& block) { return work(block); },
+        threads_or_all(request_.threads), [&](Block& block) { return work(block); },
         [&](Scored scored) { return take(std::move(scored)); });
     TRY_STATUS(source_->each([&](Block block) {
       if (request_.cancelled && request_.cancelled()) {
@@ -148,17 +147,22 @@ class Scoring {
     TRY_STATUS(account_rows("infer.rows_unaccounted", request_.in.path, summary_.rows,
                             summary_.scored + summary_.rejected));
     const bool any = summary_.rejected + summary_.earlier > 0;
+    const bool none = summary_.rows > 0 && summary_.scored == 0;
+    // First OUT: where that fails, what an earlier run left stays as it was, both files of it.
+    if (!none) TRY_STATUS(sink_->finish());
     if (any && rejects_ != nullptr) TRY_STATUS(rejects_->keep());
-    if (summary_.rows > 0 && summary_.scored == 0) {
-      return fail(Code::kDataRejected, "infer.all_rejected", "{} read, and none can be scored",
-                  counted(summary_.rows, "rows"))
-          .detail(summary_.first_reject)
-          .hint(rejects_ == nullptr ? "keep them with --rejected"
-                                    : format("they are in \"{}\"", request_.rejected));
-    }
+    if (none) return all_rejected();
     // What an earlier run rejected says nothing of this one.
     if (!any && rejects_ != nullptr) TRY_STATUS(remove_file(request_.rejected));
-    return sink_->finish();
+    return {};
+  }
+
+  Error all_rejected() const {
+    return fail(Code::kDataRejected, "infer.all_rejected", "{} read, and none can be scored",
+                counted(summary_.rows, "rows"))
+        .detail(summary_.first_reject)
+        .hint(rejects_ == nullptr ? "keep them with --rejected"
+                                  : format("they are in \"{}\"", request_.rejected));
   }
 
   const ScoreRequest& request_;
@@ -171,15 +175,15 @@ class Scoring {
 
 }  // namespace
 
+char usual_delimiter(const std::string& path) {
+  return form_name(path).ends_with(".tsv") ? '\t' : ',';
+}
+
 Result<Form> form_of(const std::string& path, const std::string& word) {
   if (word == "csv") return Form::kCsv;
   if (word == "ndjson") return Form::kNdjson;
   if (word == "parquet" && path != "-") return Form::kParquet;
-  std::string plain = lower(path);
-  for (const std::string_view end : {".gz", ".zst"}) {
-    if (plain.ends_with(end)) plain.erase(plain.size() - end.size());
-  }
-  if (!word.empty()) plain.clear();
+  const std::string plain = word.empty() ? form_name(path) : std::string();
   if (plain.ends_with(".csv") || plain.ends_with(".tsv")) return Form::kCsv;
   if (plain.ends_with(".ndjson") || plain.ends_with(".jsonl")) return Form::kNdjson;
   if (plain.ends_with(".parquet")) return Form::kParquet;

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/files.h"
+#include "base/utf8.h"
 #include "engines/archive/stream.h"
 
 namespace kingpost::steps::infer {
@@ -23,8 +25,7 @@ std::size_t find(const std::string& text, std::size_t from, std::size_t to, char
   return at == nullptr ? to : static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
 }
 
-}  // namespace
-
+// Until `take` answers false.
 Status read_pieces(const std::string& path, const std::function<bool(std::string_view)>& take) {
   if (path != "-") return archive::read_decompressed(path, take);
   std::string buffer(1U << 18U, '\0');
@@ -35,6 +36,54 @@ Status read_pieces(const std::string& path, const std::function<bool(std::string
     if (got == 0) return {};
     if (!take(std::string_view(buffer).substr(0, static_cast<std::size_t>(got)))) return {};
   }
+}
+
+}  // namespace
+
+std::string TextInput::name() const {
+  return path_ == "-" ? "standard input" : format("\"{}\"", path_);
+}
+
+Result<TextInput::Head> TextInput::head() {
+  constexpr std::size_t kHead = 1U << 20U;
+  Head out;
+  TRY_STATUS(read_pieces(path_, [&](std::string_view piece) {
+    out.text += piece;
+    out.whole = out.text.size() < kHead;
+    return out.whole;
+  }));
+  if (path_ == "-") seen_ = out.text;
+  out.text.erase(0, out.text.size() - without_bom(out.text).size());
+  return out;
+}
+
+Status TextInput::each(const RecordForm& form, const std::function<Status(std::string)>& take) {
+  BlockCutter cutter(form);
+  const auto hand_over = [&](bool all) -> Status {
+    TRY(std::string block, cutter.cut(all));
+    return block.empty() ? Status() : take(std::move(block));
+  };
+  // The first bytes, until they are enough to be a byte order mark.
+  std::string first;
+  bool begun = false;
+  Status done;
+  const auto add = [&](std::string_view piece) {
+    if (!begun) {
+      first += piece;
+      if (first.size() < 3) return true;
+      piece = without_bom(first);
+      begun = true;
+    }
+    cutter.add(piece);
+    done = hand_over(false);
+    return done.has_value();
+  };
+  const std::string seen = std::exchange(seen_, {});
+  if (!seen.empty() && !add(seen)) return done;
+  TRY_STATUS(read_pieces(path_, add));
+  TRY_STATUS(std::move(done));
+  if (!begun) cutter.add(first);
+  return hand_over(true);
 }
 
 void BlockCutter::scan(bool all) {

@@ -10,9 +10,6 @@
 
 namespace kingpost::steps::infer {
 
-/// The bytes of a file (decompressed), or of standard input for "-", until `take` answers false.
-Status read_pieces(const std::string& path, const std::function<bool(std::string_view)>& take);
-
 struct RecordForm {
   char end = '\n';
   char delimiter = ',';
@@ -42,6 +39,30 @@ class BlockCutter {
   /// Behind the last end of a record.
   std::size_t whole_ = 0;
   bool in_quotes_ = false;
+};
+
+/// A text that is looked at before it is read, decompressed and without its byte order mark. What
+/// was looked at of standard input, "-", is kept, since that can be read only once.
+class TextInput {
+ public:
+  explicit TextInput(std::string path) : path_(std::move(path)) {}
+
+  /// For messages: the path in quotes, or "standard input".
+  std::string name() const;
+
+  struct Head {
+    std::string text;
+    /// There is nothing behind it.
+    bool whole = true;
+  };
+  /// At least a MiB where there is so much.
+  Result<Head> head();
+  /// All of it, in blocks of whole records. Errors: the file's, the cutter's, those of `take`.
+  Status each(const RecordForm& form, const std::function<Status(std::string)>& take);
+
+ private:
+  std::string path_;
+  std::string seen_;
 };
 
 /// Lines of a text that ends with the given character.

@@ -37,8 +37,9 @@ void add_number(std::string& out, Number value) {
   out.append(digits, end);
 }
 
-void add_csv_text(std::string& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+void add_csv_text(std::string& out, std::string_view text, char delimiter) {
+  if (text.find_first_of("\"\r\n") == std::string_view::npos &&
+      text.find(delimiter) == std::string_view::npos) {
     out += text;
     return;
   }
@@ -86,6 +87,7 @@ class TextSink final : public Sink {
  public:
   TextSink(const SinkRequest& request, std::unique_ptr<NewFile> file)
       : json_(request.form == Form::kNdjson),
+        delimiter_(request.delimiter),
         kept_(request.kept),
         answers_(request.answers),
         file_(std::move(file)) {
@@ -96,8 +98,8 @@ class TextSink final : public Sink {
         add_json_text(key, each);
         key += ":";
       } else {
-        add_csv_text(head, each);
-        head += ",";
+        add_csv_text(head, each, delimiter_);
+        head.push_back(delimiter_);
       }
       // The comma before a key, and the brace before the first.
       keys_.push_back((keys_.empty() ? "{" : ",") + key);
@@ -150,13 +152,13 @@ class TextSink final : public Sink {
     if (json_) {
       out += keys_[column];
     } else if (column > 0) {
-      out.push_back(',');
+      out.push_back(delimiter_);
     }
   }
 
   void add_text(std::string& out, std::string_view text) const {
     if (!json_) {
-      add_csv_text(out, text);
+      add_csv_text(out, text, delimiter_);
     } else if (text.empty()) {
       out += "null";
     } else {
@@ -217,6 +219,7 @@ class TextSink final : public Sink {
   }
 
   bool json_;
+  char delimiter_;
   std::vector<KeptColumn> kept_;
   std::vector<Look> looks_;
   std::vector<AnswerColumn> answers_;

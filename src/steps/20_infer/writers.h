@@ -40,6 +40,8 @@ struct SinkRequest {
   /// "-" is standard output.
   std::string path;
   Form form = Form::kCsv;
+  /// CSV only.
+  char delimiter = ',';
   std::vector<KeptColumn> kept;
   std::vector<AnswerColumn> answers;
   /// Parquet only: the file whose kept columns stand beside the answers, row by row; or "".
