@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/files.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -62,6 +63,7 @@ constexpr int kLastDataStep = 5;
 // A file that a step left, as it is.
 Status export_file(const lifecycle::Workspace& workspace, const FoundFile& found,
                    const std::string& out) {
+  TRY_STATUS(check_place(out));
   TRY(const std::string bytes, workspace.objects.read(found.file.digest));
   TRY_STATUS(write_durably(out, bytes));
   print(format("{}: {} of {} after {}\n", out, human_bytes(found.file.bytes), found.file.name,
@@ -228,17 +230,14 @@ Status data_export_command(const Arguments& arguments) {
                 shown(out))
         .hint("end the name with .csv, .parquet or .ndjson");
   }
+  NewFile file_of_rows(out);
+  TRY_STATUS(file_of_rows.check());
   TRY(const auto session, open_session(pipeline));
-  // Renamed only when whole, so that no half file is taken for the export.
-  const std::string temporary = out + ".part";
   const auto copied =
       session->run(format("COPY (SELECT * FROM {}) TO {} ({})", parquet_of(workspace, found.table),
-                          sql::literal(temporary), form));
-  if (!copied) {
-    TRY_STATUS(remove_file(temporary));
-    return Error(copied.error()).within(format("export to \"{}\"", out));
-  }
-  TRY_STATUS(rename_file(temporary, out));
+                          sql::literal(file_of_rows.temporary()), form));
+  if (!copied) return Error(copied.error()).within(format("export to \"{}\"", out));
+  TRY_STATUS(file_of_rows.keep());
   print(format("{}: {} of {} after {}\n", out, counted(found.table.rows, "rows"), found.table.name,
                found.step));
   return {};

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/files.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -181,6 +182,7 @@ Status Bundle::write_to(const std::string& folder) const {
   };
   if (exists(target) && (!is_folder(target) || !entries_of(target).empty())) return taken();
   TRY_STATUS(make_folders(parent_of(target)));
+  remove_abandoned(target, "tmp");
   NewFolder fresh(format("{}.{}.tmp", target, ::getpid()));
   TRY_STATUS(make_folders(fresh.path()));
   const auto put = [&](const std::string& name, std::string_view text) -> Status {

@@ -171,13 +171,19 @@ Result<std::unique_ptr<onnx::Model>> model_of(const Bundle& bundle) {
   return onnx::Model::load(bytes);
 }
 
-// NaN equals NaN of any payload: JSON does not keep one.
+// JSON keeps neither NaN nor infinity: all that is no number is equal.
 bool same_bits(const Tensor& a, const Tensor& b, std::size_t at) {
   if (a.type() == TensorType::kFloat) {
     const float left = a.floats()[at];
     const float right = b.floats()[at];
-    if (std::isnan(left) && std::isnan(right)) return true;
+    if (!std::isfinite(left) && !std::isfinite(right)) return true;
     return std::bit_cast<std::uint32_t>(left) == std::bit_cast<std::uint32_t>(right);
+  }
+  if (a.type() == TensorType::kDouble) {
+    const double left = a.doubles()[at];
+    const double right = b.doubles()[at];
+    if (!std::isfinite(left) && !std::isfinite(right)) return true;
+    return std::bit_cast<std::uint64_t>(left) == std::bit_cast<std::uint64_t>(right);
   }
   return answer(a, at) == answer(b, at);
 }

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/failpoint.h"
 #include "base/files.h"
+#include "base/new_file.h"
 #include "base/text.h"
 
 namespace kingpost::store {
@@ -26,10 +27,9 @@ Status make_durable_folder(const std::string& path) {
 
 // The process that a temporary name begins with ("123-4.parquet") may still be at work.
 bool is_stale(const std::string& name) {
-  const auto process = parse_integer(name.substr(0, name.find('-')));
-  if (!process || *process <= 0 || name.find('-') == std::string::npos) return false;
-  if (*process == ::getpid()) return true;
-  return ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH;
+  if (name.find('-') == std::string::npos) return false;
+  const std::int64_t process = parse_integer(name.substr(0, name.find('-'))).value_or(0);
+  return process == ::getpid() || is_gone(process);
 }
 
 }  // namespace

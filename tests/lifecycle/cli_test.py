@@ -123,6 +123,16 @@ class Cli(unittest.TestCase):
         lines = Path(self.folder, "out.ndjson").read_text().splitlines()
         self.assertIsNone(json.loads(lines[200])["age"])
         self.assertFalse([name for name in os.listdir(self.folder) if name.endswith(".part")])
+        Path(self.folder, "taken.csv").mkdir()
+        self.refused("file.not_regular", 2, "data", "export", "training", "taken.csv")
+        self.refused("file.folder_missing", 4, "data", "export", "training", "gone/out.csv")
+        # Half a file of a process that was killed.
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        half = Path(self.folder, f"out.csv.{gone.pid}.part")
+        half.write_text("half")
+        self.call("data", "export", "training", "out.csv")
+        self.assertFalse(half.exists())
 
     def test_from_any_folder_and_after_a_move(self):
         build = Path(KINGPOST).resolve().parent

@@ -251,6 +251,13 @@ class CommandsTest(RegisterCase):
             self.assertEqual(done.returncode, 0)
         self.assertIn("bundle.folder_taken", self.call("package", "one", code=5))
 
+    def test_what_a_killed_package_left_goes_with_the_next(self):
+        done = self.project.command("package", "one", env={"KINGPOST_KILL_AT": "bundle_written"})
+        self.assertEqual(done.code, -9, str(done))
+        self.assertEqual(len(list(self.project.folder.glob("one.*.tmp"))), 1)
+        self.call("package", "one")
+        self.assertEqual(list(self.project.folder.glob("one.*.tmp")), [])
+
     def test_without_a_pipeline_file(self):
         (self.project.folder / "made.yaml").unlink()
         self.assertIn("made_y", self.call("models"))
@@ -261,6 +268,30 @@ class CommandsTest(RegisterCase):
         self.call("package", "one", "--model", "made_y")
         shutil.rmtree(self.project.store)
         self.assertIn("file.pipeline_missing", self.call("models", code=2))
+
+
+class OddRowsTest(unittest.TestCase):
+    """Times and infinite numbers among the features."""
+
+    def test_the_bundle_has_fits_of_times_and_answers_for_infinite_numbers(self):
+        project = Project(pipeline=PIPELINE, rows=1)
+        self.addCleanup(project.close)
+        make_rows(project.folder)
+        lines = project.read("rows.csv").splitlines()
+        odd = [lines[0] + ",size,seen"]
+        for i, line in enumerate(lines[1:]):
+            size = "inf" if i % 2 else f"{i % 7}.5"
+            odd.append(f"{line},{size},2024-01-{1 + i % 28:02}T{i % 24:02}:00:00")
+        project.write("rows.csv", "\n".join(odd) + "\n")
+        done = project.command("run", "made.yaml")
+        self.assertEqual(done.code, 0, str(done))
+        project.command("package", "bundle", "--model", "made_y")
+        features = json.loads(project.read("bundle/features.json"))
+        fits = {each["feature"] for each in features["fits"]}
+        self.assertLessEqual({"seen_hour", "seen_isodow", "size"}, fits)
+        example = json.loads(project.read("bundle/input_example.json"))
+        sizes = [row[example["columns"].index("size")] for row in example["data"]]
+        self.assertIn(None, sizes)
 
 
 class StoreTest(RegisterCase):

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engines/archive/stream.h"
@@ -88,7 +89,7 @@ class Padding {
   char delimiter() const { return form_.delimiter; }
 
   Status copy(const std::vector<std::string>& columns, const std::string& to) {
-    steps::infer::NewFile out(to);
+    NewFile out(to);
     steps::infer::BlockCutter cutter(form_);
     Status done;
     TRY_STATUS(archive::read_decompressed(path_, [&](std::string_view piece) {
@@ -103,7 +104,7 @@ class Padding {
 
  private:
   Status add(steps::infer::BlockCutter& cutter, bool all, const std::vector<std::string>& columns,
-             steps::infer::NewFile& file) {
+             NewFile& file) {
     TRY(const std::string block, cutter.cut(all));
     std::string out;
     steps::infer::CsvRecords records(block, form_);

@@ -191,7 +191,8 @@ std::string interval_text(const Json& metric) {
   if (!metric["value"].is_number()) return "–";
   // Four digits each, also where the last is 0, so that columns of them line up.
   const auto digits = [](const Json& number) {
-    constexpr double kMany = 10'000;
+    // From here on the form would end in a point.
+    constexpr double kMany = 1000;
     return std::abs(number.number()) < kMany ? format("{:#.4g}", number.number())
                                              : number_text(number.number());
   };

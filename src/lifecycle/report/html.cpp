@@ -112,11 +112,12 @@ std::string_view tone_of(std::string_view verdict) {
   for (const char* good : {"passed", "kept", "selected", "eligible", "better", "valid", "ran"}) {
     if (verdict == good) return "good";
   }
-  for (const char* bad : {"failed", "not_computed", "invalid", "worse", "damaged", "broke off"}) {
+  for (const char* bad :
+       {"failed", "not_computed", "not_valid", "refused", "worse", "damaged", "broke off"}) {
     if (verdict == bad) return "bad";
   }
-  for (const char* warn :
-       {"warned", "dropped", "quarantined", "stale", "cancelled", "interrupted"}) {
+  for (const char* warn : {"warned", "dropped", "quarantined", "stale", "cancelled", "interrupted",
+                           "cannot_be_compared"}) {
     if (verdict == warn) return "warn";
   }
   return "plain";

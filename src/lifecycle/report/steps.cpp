@@ -111,8 +111,9 @@ Markup better_on_test(const Facts& facts) {
     if (is_less ? other.number() >= own.number() : other.number() <= own.number()) continue;
     html.add(
         "<li>{} <b>evaluate</b> on test rows {} has {} {}, the selected {} has {}; models are "
-        "chosen on validation rows</li>\n",
-        badge("note", "plain"), model, metric, number_text(other), winner, number_text(own));
+        "chosen on {}</li>\n",
+        badge("note", "plain"), model, metric, number_text(other), winner, number_text(own),
+        choosing_rows(facts));
   }
   return html.take();
 }
@@ -139,14 +140,6 @@ Markup attention(const Facts& facts) {
     }
   }
   list.add(failing_checks(facts)).add(better_on_test(facts));
-  const std::int64_t opened = facts.file("evaluation.json")["test_opened"].integer();
-  constexpr std::int64_t kOften = 5;
-  if (opened > kOften) {
-    list.add(
-        "<li>{} <b>evaluate</b> this is the {}th version of the models measured on this test "
-        "set: the more are, the kinder its figures become</li>\n",
-        badge("warning", "warn"), opened);
-  }
   if (list.empty()) return markup("<p>No step has a warning.</p>\n");
   return markup("<h3>To look at</h3><ul class=\"attention\">{}</ul>\n", list.take());
 }

@@ -64,7 +64,12 @@ class Extraction {
 
   // Featurizer, features and matrix, fitted on the rows of the condition.
   Status extract(const std::string& fold, const std::string& fitted_on) {
-    auto treatments = treatments_of(context_.section, columns_, held_back(context_.pipeline));
+    Faults faults;
+    const TypeOf type_of = [&](const Node& expression) {
+      return type_of_expression(context_.sql, expression, columns_, faults).value_or("");
+    };
+    auto treatments =
+        treatments_of(context_.section, columns_, held_back(context_.pipeline), type_of);
     const FitRows rows{from_table(context_, table_, true), fitted_on,
                        context_.settings.engine.threads};
     TRY(const auto fits, fit_features(context_.sql, rows, target_, label_sql(target_),
@@ -74,7 +79,6 @@ class Extraction {
                   "no column of a curated row is fit to be a feature")
           .hint("name features under extract_features.columns");
     }
-    Faults faults;
     const Featurizer featurizer =
         make_featurizer(context_.sql, columns_, treatments.features, fits, target_, faults);
     if (!faults.empty()) return Error(faults.errors().front());

@@ -137,17 +137,15 @@ class FeatureCheck {
     section.entries.push_back({"columns", {}, std::move(list)});
     const Node& at = feature.has("expr") ? feature.at("expr") : feature.at("name");
     if (!has_fitting_type(feature, at)) return;
-    for (const Treatment& each : treatments_of(section, training_, {}).features) {
+    const TypeOf type_of_time = [&](const Node& time) { return type_of(time).value_or(""); };
+    for (const Treatment& each : treatments_of(section, training_, {}, type_of_time).features) {
       if (each.column.empty()) type_of(each.expression);
     }
   }
 
   // The type of an expression, or nothing where it is faulty.
   std::optional<std::string> type_of(const Node& expression) {
-    onnx::Graph scratch("check");
-    ExpressionCompiler compiler(context_.sql, scratch, training_);
-    const auto compiled = compiler.compile(expression, context_.faults);
-    return compiled ? std::optional<std::string>(compiled->type) : std::nullopt;
+    return type_of_expression(context_.sql, expression, training_, context_.faults);
   }
 
   bool has_fitting_type(const Node& feature, const Node& at) {

@@ -168,6 +168,24 @@ TEST_F(ExtractFeatures, CyclesAndTimes) {
   EXPECT_EQ(found.at("t_isodow")[0], 2);
 }
 
+TEST_F(ExtractFeatures, PartsOfAnInstantAreThoseOfAClockInTheZone) {
+  harness.add_table(
+      "training",
+      "SELECT i AS id, TIMESTAMPTZ '2024-01-01 02:30:00+00' + to_hours(i) AS w, i % 3 "
+      "AS y, 'train' AS _split FROM range(10) AS r(i)",
+      {"id"});
+  section(
+      "{columns: [{name: "
+      "later, type: timestamp, expr: \"w + interval '1 hour'\", parts: [hour, minute_of_day], tz: "
+      "America/New_York}, {name: local, type: timestamp, expr: \"timezone('America/New_York', "
+      "w)\", "
+      "parts: [hour], tz: Asia/Tokyo}]}");
+  const auto found = matrix(run());
+  EXPECT_THAT(found.at("later_hour"), ElementsAre(22, 23, 0, 1, 2, 3, 4, 5, 6, 7));
+  EXPECT_EQ(found.at("later_minute_of_day")[0], 22 * 60 + 30);
+  EXPECT_EQ(found.at("local_hour")[0], 21);
+}
+
 TEST_F(ExtractFeatures, EveryFitColumnIsAFeatureByDefault) {
   harness.add_table("training",
                     "SELECT i AS id, 'name ' || CAST(i AS VARCHAR) AS name, i % 5 AS x, i % 2 = 0 "

@@ -123,7 +123,7 @@ Treatment begin(const std::string& name, const Node* expression, const Mark& mar
 }
 
 void add_asked(const Node& feature, const Node& defaults, const records::TableSchema& columns,
-               std::vector<Treatment>& out) {
+               const TypeOf& type_of, std::vector<Treatment>& out) {
   Treatment each = begin(feature.text_at("name"), feature.find("expr"), feature.at("name").mark);
   const std::string type = feature.text_at("type");
   if (type == "number") treat_number(Keys(feature, defaults.at("number")), each);
@@ -140,7 +140,7 @@ void add_asked(const Node& feature, const Node& defaults, const records::TableSc
     treat_number(Keys(feature, defaults.at("number")), each);
     const records::Column* column = columns.find(each.column);
     const std::string zone = feature.has("tz") ? feature.text_at("tz") : defaults.text_at("tz");
-    add_parts(each, feature, column != nullptr ? column->type : "timestamp",
+    add_parts(each, feature, column != nullptr ? column->type : type_of(each.expression),
               zone.empty() ? "UTC" : zone, out);
     return;
   }
@@ -150,12 +150,12 @@ void add_asked(const Node& feature, const Node& defaults, const records::TableSc
 }  // namespace
 
 Treatments treatments_of(const Node& section, const records::TableSchema& columns,
-                         const std::vector<std::string>& held_back) {
+                         const std::vector<std::string>& held_back, const TypeOf& type_of) {
   Treatments out;
   const Node& defaults = section.at("defaults");
   if (section.has("columns")) {
     for (const Node& feature : section.list("columns")) {
-      add_asked(feature, defaults, columns, out.features);
+      add_asked(feature, defaults, columns, type_of, out.features);
     }
     return out;
   }

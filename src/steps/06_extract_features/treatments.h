@@ -2,6 +2,7 @@
 // The features that a file asks for, or that its columns suggest, each as what is done to it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,7 +62,11 @@ struct Treatments {
   std::vector<Treatment> features;
   std::vector<LeftOut> left_out;
 };
+
+/// Asked for the type of the expression of a time, since only of an instant are the parts those of
+/// a clock in `tz`; "" where it has none.
+using TypeOf = std::function<std::string(const Node& expression)>;
 Treatments treatments_of(const Node& section, const records::TableSchema& columns,
-                         const std::vector<std::string>& held_back);
+                         const std::vector<std::string>& held_back, const TypeOf& type_of);
 
 }  // namespace kingpost::steps::extract_features

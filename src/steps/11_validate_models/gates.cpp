@@ -2,6 +2,7 @@
 // Gates that go by numbers of the model.
 #include "steps/11_validate_models/gates.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -94,8 +95,16 @@ Result<double> Gates::value_of(const std::string& metric, const TrainedModel& mo
   return measure(metric, scored(trained_, judged_.rows, scores, model.threshold));
 }
 
+std::string other_of(const Node& gate, const TrainedModels& trained) {
+  if (gate.has("other")) return gate.text_at("other");
+  const auto constant =
+      std::find_if(trained.models.begin(), trained.models.end(),
+                   [](const TrainedModel& each) { return each.family == "constant"; });
+  return constant == trained.models.end() ? "baseline" : constant->name;
+}
+
 Result<Finding> Gates::beats(const Node& gate, const TrainedModel& model) {
-  const std::string other = gate.has("other") ? gate.text_at("other") : "baseline";
+  const std::string other = other_of(gate, trained_);
   std::string metric = gate.text_at("metric");
   if (metric.empty()) metric = train_metric(context_.pipeline);
   if (other == model.name) return finding_of(gate, false, "it is the one to beat");

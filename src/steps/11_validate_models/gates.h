@@ -27,6 +27,9 @@ Json to_json(const Finding& finding);
 /// `1%` or `0.01` as a share.
 std::optional<double> share_of(std::string_view text);
 
+/// Whom a gate `beats` wants beaten: `other`, else the first constant, whatever it is called.
+std::string other_of(const Node& gate, const TrainedModels& trained);
+
 class Gates {
  public:
   static Result<Gates> open(RunContext& context, const TrainedModels& trained);

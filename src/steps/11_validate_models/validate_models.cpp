@@ -34,11 +34,11 @@ std::vector<Node> gates_of(const Node& section) {
 }
 
 // Those that others must beat: measured to compare with, never selected.
-std::set<std::string> references_of(const std::vector<Node>& gates) {
+std::set<std::string> references_of(const std::vector<Node>& gates, const TrainedModels& trained) {
   std::set<std::string> out;
   for (const Node& gate : gates) {
     if (gate.text_at("gate") != "beats" || gate.text_at("severity") == "warning") continue;
-    out.insert(gate.has("other") ? gate.text_at("other") : "baseline");
+    out.insert(other_of(gate, trained));
   }
   return out;
 }
@@ -91,12 +91,12 @@ void check_other(CheckContext& context, const Node& gate) {
 
 class Validation {
  public:
-  explicit Validation(RunContext& context)
-      : context_(context), asked_(gates_of(context.section)), references_(references_of(asked_)) {}
+  explicit Validation(RunContext& context) : context_(context), asked_(gates_of(context.section)) {}
 
   Result<Outcome> run() {
     outcome_.output = context_.input;
     TRY(const TrainedModels trained, read_trained(context_));
+    references_ = references_of(asked_, trained);
     TRY(Gates gates, Gates::open(context_, trained));
     for (const TrainedModel& model : trained.models) TRY_STATUS(ask(gates, model));
     outcome_.report = verdicts_;

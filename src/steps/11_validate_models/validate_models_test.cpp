@@ -31,6 +31,15 @@ class ValidateModels : public testing::Test {
     h->finish(metric);
   }
 
+  // A candidate "baseline" that is no constant, and a constant of another name.
+  void make_with_other_names() {
+    h = std::make_unique<TrainedProject>(Task::kNumber);
+    h->add_constant("floor", 10);
+    h->add_linear("baseline", 10, 0);
+    metric = "mae";
+    h->finish(metric);
+  }
+
   Outcome validated(const std::string& yaml) {
     h->faults = Faults();
     // An empty list would be no gates; no section is the usual ones.
@@ -263,6 +272,16 @@ TEST(Margins, AreSharesOrPercents) {
   EXPECT_FALSE(share_of("%"));
   EXPECT_FALSE(share_of("nan"));
   EXPECT_FALSE(share_of(""));
+}
+
+TEST_F(ValidateModels, TheOneToBeatIsTheConstantWhateverItsName) {
+  make_with_other_names();
+  const Json verdicts = validated("").report;
+  EXPECT_TRUE(verdicts["floor"]["reference"].boolean());
+  EXPECT_FALSE(verdicts["baseline"]["reference"].boolean());
+  const Json& beats = verdicts["baseline"]["gates"].items().at(0);
+  EXPECT_EQ(beats["verdict"].text(), "passed");
+  EXPECT_THAT(beats["words"].text(), HasSubstr("floor has"));
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The JSON files for programs: signature, features, metrics, lineage.
 #include <algorithm>
-#include <set>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "steps/15_package/material.h"
 
@@ -85,19 +85,29 @@ Json signature_of(const Material& material) {
   return std::move(out.set("signature", loose ? "loose" : "strict"));
 }
 
+namespace {
+
+// A fit is of a feature of the file, or of a part of a time: "sched_dep_hour" of "sched_dep".
+bool is_behind(const std::string& fit, const std::vector<records::FeatureColumn>& columns) {
+  return std::any_of(columns.begin(), columns.end(), [&](const records::FeatureColumn& column) {
+    const bool is_part = starts_with(fit, column.feature + "_") && starts_with(column.name, fit);
+    return column.feature == fit || is_part;
+  });
+}
+
+}  // namespace
+
 Json features_of(const Material& material, const Json& all) {
   records::FeatureSet cut = material.trained.features;
   std::vector<records::FeatureColumn> columns;
-  std::set<std::string> names;
   for (const std::int64_t each : material.trained.kept) {
     columns.push_back(cut.columns.at(static_cast<std::size_t>(each)));
-    names.insert(columns.back().feature);
   }
   cut.columns = std::move(columns);
   cut.inputs = material.inputs;
   Json fits = Json::array();
   for (const Json& fit : all["fits"].items()) {
-    if (names.contains(fit["feature"].text())) fits.push(fit);
+    if (is_behind(fit["feature"].text(), cut.columns)) fits.push(fit);
   }
   Json out = Json::object();
   return std::move(out.set("features", records::to_json(cut)).set("fits", std::move(fits)));

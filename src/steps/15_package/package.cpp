@@ -3,6 +3,8 @@
 #include "steps/15_package/package.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/digest.h"
 #include "base/files.h"
@@ -120,7 +122,13 @@ class Packing {
     }
     records::Batch picked;
     picked.rows = batch.rows;
-    for (const records::Column& input : m.inputs) picked.columns.push_back(*batch.find(input.name));
+    for (const records::Column& input : m.inputs) {
+      picked.columns.push_back(*batch.find(input.name));
+      // JSON has no infinity: what is kept must be what is asked.
+      for (double& each : picked.columns.back().numbers) {
+        if (std::isinf(each)) each = std::numeric_limits<double>::quiet_NaN();
+      }
+    }
     TRY(const auto answers, model_->run(picked, 0, picked.rows));
     TRY_STATUS(add(std::string(kExampleFile), example_rows(m.inputs, picked).dump() + "\n"));
     return add(std::string(kAnswersFile), example_answers(m.outputs, answers).dump() + "\n");

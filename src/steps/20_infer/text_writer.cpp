@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // CSV and NDJSON. Numbers are the shortest texts that read back to the same bits.
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,16 +17,6 @@
 
 namespace kingpost::steps::infer {
 namespace {
-
-Status write_all(int number, std::string_view bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(number, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return file_error(errno, "write", path);
-    bytes.remove_prefix(static_cast<std::size_t>(done));
-  }
-  return {};
-}
 
 template <typename Number>
 void add_number(std::string& out, Number value) {
@@ -228,22 +217,6 @@ class TextSink final : public Sink {
   std::string head_;
 };
 
-// NAME.PROCESS.part, and NAME.PROCESS.part.NUMBER of Parquet, of processes that were killed.
-void remove_abandoned(const std::string& path) {
-  const std::string folder = parent_of(path);
-  const std::string prefix = name_of(path) + ".";
-  for (const std::string& name : entries_of(folder)) {
-    if (!starts_with(name, prefix)) continue;
-    const auto parts = split(name.substr(prefix.size()), '.');
-    if (parts.size() < 2 || parts.size() > 3 || parts[1] != "part") continue;
-    const auto process = parse_integer(parts[0]);
-    if (!process || *process <= 0 || *process > INT_MAX) continue;
-    const bool is_gone = ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH;
-    // What stays behind costs only room.
-    if (is_gone) (void)remove_file(resolve_path(folder, name)).has_value();
-  }
-}
-
 }  // namespace
 
 void add_json_text(std::string& out, std::string_view text) {
@@ -270,37 +243,6 @@ void add_json_text(std::string& out, std::string_view text) {
     }
   }
   out.push_back('"');
-}
-
-NewFile::NewFile(std::string path)
-    : path_(std::move(path)), temporary_(format("{}.{}.part", path_, ::getpid())) {}
-
-NewFile::~NewFile() {
-  if (number_ >= 0) ::close(number_);
-  ::unlink(temporary_.c_str());
-}
-
-Status NewFile::write(std::string_view bytes) {
-  if (number_ < 0) {
-    number_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (number_ < 0) return file_error(errno, "write", path_);
-  }
-  return write_all(number_, bytes, path_);
-}
-
-Status NewFile::check() {
-  TRY_STATUS(check_place(path_));
-  remove_abandoned(path_);
-  TRY_STATUS(write(""));
-  ::close(number_);
-  number_ = -1;
-  return remove_file(temporary_);
-}
-
-Status NewFile::keep() {
-  TRY_STATUS(sync_file(temporary_));
-  TRY_STATUS(rename_file(temporary_, path_));
-  return sync_folder(parent_of(path_));
 }
 
 Result<std::unique_ptr<Sink>> open_text(const SinkRequest& request) {

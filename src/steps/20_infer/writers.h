@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/new_file.h"
 #include "steps/20_infer/rows.h"
 
 namespace kingpost::steps::infer {
@@ -51,28 +52,6 @@ struct SinkRequest {
 /// Fails as files and the engine do.
 Result<std::unique_ptr<Sink>> open_text(const SinkRequest& request);
 Result<std::unique_ptr<Sink>> open_parquet_sink(const SinkRequest& request);
-
-/// A file that is written beside its place. Removed when it is not kept.
-class NewFile {
- public:
-  explicit NewFile(std::string path);
-  ~NewFile();
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  /// Where the bytes go until then.
-  const std::string& temporary() const { return temporary_; }
-  Status write(std::string_view bytes);
-  /// Whether a file can be written there; leaves none.
-  Status check();
-  /// Syncs, and takes its place.
-  Status keep();
-
- private:
-  std::string path_;
-  std::string temporary_;
-  int number_ = -1;
-};
 
 /// `text` in quotes, as JSON has it; bytes that are not UTF-8 become U+FFFD.
 void add_json_text(std::string& out, std::string_view text);

@@ -155,4 +155,11 @@ Compiled ExpressionCompiler::column(const std::string& name) {
   return out;
 }
 
+std::optional<std::string> type_of_expression(sql::Session& session, const Node& expression,
+                                              const records::TableSchema& columns, Faults& faults) {
+  onnx::Graph scratch("type");
+  const auto compiled = ExpressionCompiler(session, scratch, columns).compile(expression, faults);
+  return compiled ? std::optional<std::string>(compiled->type) : std::nullopt;
+}
+
 }  // namespace kingpost::steps::extract_features

@@ -29,6 +29,10 @@ struct Compiled {
 /// text means the same in SQL. May be called again.
 Status define_functions(sql::Session& session);
 
+/// The type of an expression over these columns, or nothing, and faults as `compile`.
+std::optional<std::string> type_of_expression(sql::Session& session, const Node& expression,
+                                              const records::TableSchema& columns, Faults& faults);
+
 class ExpressionCompiler {
  public:
   /// All must outlive the compiler. Nodes that no output needs are left for Graph::prune.
