@@ -17,17 +17,6 @@ WORK, WHOLE, CPU, MEMORY = "the checks", "whole process", "processor time", "pea
 STEP = "validate_data"
 
 
-def rows_file(rows):
-    measuring.DATA.mkdir(parents=True, exist_ok=True)
-    path = measuring.DATA / f"rows_{rows}.parquet"
-    if not path.exists():
-        made = path.with_suffix(".making")
-        measuring.Run([measuring.python_of("clients"), measuring.RIVALS / "make_rows.py",
-                       str(rows), str(made)])
-        made.rename(path)
-    return path
-
-
 def write_pipeline(folder, file, checks):
     """Warnings only: the rivals look at every check to its end, so nothing may end the run."""
     warned = [{**check, "severity": "warning"} for check in checks]
@@ -105,7 +94,7 @@ def judge(contenders):
 
 def main(rows, runs, without):
     checks = check_list.checks(rows)
-    file = rows_file(rows)
+    file = measuring.made_rows(rows)
     rivals = [(BARE, "checks_duckdb.py"), (PANDERA, "checks_pandera.py"),
               (GREAT, "checks_great_expectations.py")]
     counts = {}

@@ -5,7 +5,6 @@ time, a cyclic one, an expression), beside scikit-learn's ColumnTransformer and 
 start from the same curated Parquet file and leave a float32 matrix as .npy."""
 
 import argparse
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -44,19 +43,9 @@ extract_features:
 """
 
 
-def rows_of(count):
-    """The table of checks.py, made once."""
-    path = measuring.DATA / f"rows_{count}.parquet"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([measuring.python_of("bench"), measuring.RIVALS / "make_rows.py",
-                        str(count), str(path)], check=True)
-    return path
-
-
 def prepare(folder, count):
     """Steps 1 to 5, and what they left for the rivals."""
-    (folder / "featurize.yaml").write_text(FILE.replace("ROWS", str(rows_of(count))))
+    (folder / "featurize.yaml").write_text(FILE.replace("ROWS", str(measuring.made_rows(count))))
     measuring.Run([measuring.kingpost(), "run", "--to", "curate"], cwd=folder)
     measuring.Run([measuring.kingpost(), "data", "export", "training@curate", "rows.parquet"],
                   cwd=folder)

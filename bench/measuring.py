@@ -173,3 +173,15 @@ def finish(name, contenders, measures, goals, before, agree, runs):
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     print(f"all figures: {path.relative_to(ROOT)}")
+
+
+def made_rows(rows):
+    """The table of rivals/make_rows.py, made once."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    path = DATA / f"rows_{rows}.parquet"
+    if not path.exists():
+        made = path.with_suffix(".making")
+        Run([python_of("clients"), RIVALS / "make_rows.py",
+                       str(rows), str(made)])
+        made.rename(path)
+    return path

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -49,18 +50,30 @@ std::string header_of(NpyType type, const std::vector<std::int64_t>& shape) {
 
 class Writer final : public NpyWriter {
  public:
-  Writer(std::string path, int file, std::size_t header, std::size_t element)
-      : path_(std::move(path)), file_(file), header_(header), element_(element) {}
+  Writer(std::string path, int file, std::size_t element)
+      : path_(std::move(path)), file_(file), element_(element) {}
   ~Writer() override {
     if (file_ >= 0) ::close(file_);
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
+  Status begin(const std::string& header, const std::vector<std::int64_t>& shape) {
+    header_ = header.size();
+    bytes_ = element_;
+    for (const std::int64_t each : shape) bytes_ *= static_cast<std::size_t>(each);
+    hash_.add(header.data(), header.size());
+    return put(header.data(), header.size(), 0);
+  }
+
   Status write(std::int64_t first, const void* elements, std::int64_t count) override {
     const std::size_t offset = header_ + static_cast<std::size_t>(first) * element_;
     const std::size_t size = static_cast<std::size_t>(count) * element_;
     TRY_STATUS(put(elements, size, offset));
+    if (offset == header_ + hashed_) {
+      hash_.add(elements, size);
+      hashed_ += size;
+    }
     // The disk begins at once, so that little is left to wait for when the file is sealed. Where it
     // cannot, nothing is lost.
     ::sync_file_range(file_, static_cast<off_t>(offset), static_cast<off_t>(size),
@@ -84,14 +97,22 @@ class Writer final : public NpyWriter {
   Status finish() override {
     const int file = std::exchange(file_, -1);
     if (::close(file) != 0) return file_error(errno, "write", path_);
+    if (hashed_ == bytes_) digest_ = hash_.finish();
     return {};
   }
+
+  const std::string& digest() const override { return digest_; }
 
  private:
   std::string path_;
   int file_;
-  std::size_t header_;
   std::size_t element_;
+  std::size_t header_ = 0;
+  /// Of all elements, and those of them that the digest has seen.
+  std::size_t bytes_ = 0;
+  std::size_t hashed_ = 0;
+  Sha256 hash_;
+  std::string digest_;
 };
 
 Error malformed(const std::string& path, std::string_view why) {
@@ -114,8 +135,8 @@ Result<std::unique_ptr<NpyWriter>> NpyWriter::create(const std::string& path, Np
   const int file = ::open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
   if (file < 0) return file_error(errno, "write", path);
   const std::string header = header_of(type, shape);
-  auto writer = std::make_unique<Writer>(path, file, header.size(), descr_of(type).bytes);
-  TRY_STATUS(writer->put(header.data(), header.size(), 0));
+  auto writer = std::make_unique<Writer>(path, file, descr_of(type).bytes);
+  TRY_STATUS(writer->begin(header, shape));
   return std::unique_ptr<NpyWriter>(std::move(writer));
 }
 

@@ -28,6 +28,9 @@ class NpyWriter {
   virtual Status write(std::int64_t first, const void* elements, std::int64_t count) = 0;
   /// Ends the file. Fails with `disk.full` and its kin.
   virtual Status finish() = 0;
+  /// The sha256 of the file, once it is finished; empty unless its elements came in order, from the
+  /// first to the last.
+  virtual const std::string& digest() const = 0;
 
  protected:
   NpyWriter() = default;

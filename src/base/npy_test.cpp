@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "support/step_harness.h"
 
@@ -72,6 +73,25 @@ TEST(Npy, WhatIsNoArrayIsRefused) {
   EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (2,), }", "1234")), "npy.malformed");
   EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (-1,), }", "1234")), "npy.malformed");
   EXPECT_EQ(refused(with("{'descr': '<f4', 'shape': (1,), }", "1234")), "read");
+}
+
+TEST(Npy, TheDigestIsThatOfTheFileWhereTheElementsCameInOrder) {
+  const test::TempFolder folder;
+  const std::string path = folder.path() + "/a.npy";
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+  const auto digest_of = [&](const std::vector<std::int64_t>& starts) {
+    auto writer = NpyWriter::create(path, NpyType::kFloat32, {3, 2});
+    EXPECT_TRUE(writer);
+    for (const std::int64_t first : starts) {
+      EXPECT_TRUE((*writer)->write(first, values.data() + first, 2));
+    }
+    EXPECT_TRUE((*writer)->finish());
+    return (*writer)->digest();
+  };
+  const std::string in_order = digest_of({0, 2, 4});
+  EXPECT_EQ(in_order, *sha256_of_file(path));
+  EXPECT_EQ(digest_of({0, 4, 2}), "");
+  EXPECT_EQ(digest_of({0, 2}), "");
 }
 
 }  // namespace

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// While some threads run the graph on a batch, the calling thread decodes the next one.
+// While some threads run the graph on a batch, the calling thread decodes the next one, and another
+// takes what came of the one before.
 #include "steps/scoring.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/parallel.h"
 
@@ -56,25 +61,90 @@ class Flight {
   std::vector<Status> states_;
 };
 
+// Hands flights over in their order, on a thread of its own.
+class Landing {
+ public:
+  explicit Landing(const std::function<Status(const Scored&)>& take)
+      : take_(take), thread_([this] { run(); }) {}
+  ~Landing() { stop(); }
+  Landing(const Landing&) = delete;
+  Landing& operator=(const Landing&) = delete;
+
+  /// What an earlier flight left, once there is room for another. Ends with the first error.
+  Result<std::vector<records::Tensor>> room() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return waiting_.size() < kMost || !status_; });
+    if (!status_) return Error(status_.error());
+    return std::exchange(room_, {});
+  }
+
+  void add(std::unique_ptr<Flight> flight) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(flight));
+    changed_.notify_all();
+  }
+
+  Status finish() {
+    stop();
+    return std::move(status_);
+  }
+
+ private:
+  /// One in the air, one being handed over; a third is being made meanwhile.
+  static constexpr std::size_t kMost = 2;
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+      if (waiting_.empty() || !status_) return;
+      Flight& flight = *waiting_.front();
+      lock.unlock();
+      Status status = flight.hand_over(take_);
+      auto room = flight.room();
+      lock.lock();
+      status_ = std::move(status);
+      room_ = std::move(room);
+      waiting_.pop_front();
+      changed_.notify_all();
+    }
+  }
+
+  const std::function<Status(const Scored&)>& take_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::unique_ptr<Flight>> waiting_;
+  std::vector<records::Tensor> room_;
+  Status status_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
 }  // namespace
 
 Status score_rows(const RowSource& source, const onnx::Model& model, int threads,
                   const std::function<Status(const Scored&)>& take) {
   threads = threads_or_all(threads);
-  std::unique_ptr<Flight> flight;
+  Landing landing(take);
   std::int64_t first = 0;
   const auto launch = [&](records::Batch& batch) -> Status {
-    const auto before = std::move(flight);
-    Status handed = before == nullptr ? Status() : before->hand_over(take);
-    if (!handed) return handed;
-    auto room = before == nullptr ? std::vector<records::Tensor>() : before->room();
+    TRY(auto room, landing.room());
     const std::int64_t rows = batch.rows;
-    flight = std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room));
+    landing.add(std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room)));
     first += rows;
     return {};
   };
   TRY_STATUS(source(launch));
-  return flight == nullptr ? Status() : flight->hand_over(take);
+  return landing.finish();
 }
 
 Status score_rows(sql::Session& session, const std::string& query, const onnx::Model& model,

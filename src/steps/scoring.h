@@ -27,9 +27,9 @@ struct Scored {
 using RowSource = std::function<Status(const TakeBatch&)>;
 
 /// Runs the rows of `source` through `model` on `threads` threads (0: as many as the machine has)
-/// and hands them to `take` in their order, some ten thousand at a time; memory does not grow with
-/// the number of rows. The answers do not depend on the number of threads. Ends with the error of
-/// the source, of the model or of `take`.
+/// and hands them to `take` in their order, some ten thousand at a time, on a thread of its own
+/// while the source goes on; memory does not grow with the number of rows. The answers do not
+/// depend on the number of threads. Ends with the error of the source, of the model or of `take`.
 Status score_rows(const RowSource& source, const onnx::Model& model, int threads,
                   const std::function<Status(const Scored&)>& take);
 /// The rows of a query.

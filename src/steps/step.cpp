@@ -30,8 +30,9 @@ Result<records::Table> write_table(RunContext& context, const records::TableSche
   return table;
 }
 
-Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path) {
-  TRY(const store::Sealed sealed, context.objects.seal(path));
+Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path,
+                                const std::string& digest) {
+  TRY(const store::Sealed sealed, context.objects.seal(path, digest));
   return records::File{std::move(name), sealed.digest, sealed.bytes};
 }
 

@@ -114,8 +114,10 @@ using KeyParts = Result<Json> (*)(KeyContext& context);
 Result<records::Table> write_table(RunContext& context, const records::TableSchema& schema,
                                    const std::string& query);
 
-/// Seals bytes, or a finished temporary file of `context.objects`, as the file `name`.
-Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path);
+/// Seals bytes, or a finished temporary file of `context.objects`, as the file `name`. `digest`:
+/// see Objects::seal.
+Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path,
+                                const std::string& digest = {});
 Result<records::File> seal_bytes(RunContext& context, std::string name, std::string_view bytes);
 /// The bytes of a small file that an earlier step left; JSON that it left. Fails with
 /// `store.object_missing` or `store.object_damaged`; a file that no step left is an internal error.

@@ -76,18 +76,18 @@ std::string Objects::path_of(const std::string& digest) const {
   return format("{}/{}/{}", objects_, digest.substr(0, 2), digest.substr(2));
 }
 
-Result<Sealed> Objects::seal(const std::string& temporary) {
+Result<Sealed> Objects::seal(const std::string& temporary, const std::string& digest) {
   if (broken_) {
     return fail(Code::kUnavailable, "store.broken",
                 "the store refuses writes after a failed sync of the disk")
         .hint("check the disk, then run the command again");
   }
-  auto sealed = move_in(temporary);
+  auto sealed = move_in(temporary, digest);
   if (!sealed) (void)remove_file(temporary).has_value();
   return sealed;
 }
 
-Result<Sealed> Objects::move_in(const std::string& temporary) {
+Result<Sealed> Objects::move_in(const std::string& temporary, const std::string& known) {
   failpoint("seal_written");
   if (auto synced = sync_file(temporary); !synced) {
     broken_ = true;
@@ -95,7 +95,10 @@ Result<Sealed> Objects::move_in(const std::string& temporary) {
   }
   failpoint("seal_synced");
   TRY(const FileStamp stamp, stamp_of(temporary));
-  TRY(const std::string digest, sha256_of_file(temporary));
+  std::string digest = known;
+  if (digest.empty()) {
+    TRY(digest, sha256_of_file(temporary));
+  }
   const Sealed sealed{digest, stamp.size};
   const std::string path = path_of(digest);
   TRY_STATUS(make_durable_folder(parent_of(path)));

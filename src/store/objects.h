@@ -28,7 +28,8 @@ class Objects {
   /// Moves a finished temporary file in: fsync, rename, fsync of the folder. It takes the place of
   /// an object with this digest, whose bytes may have been damaged. The temporary file is gone
   /// afterwards in any case. After a failed fsync every later seal is refused.
-  Result<Sealed> seal(const std::string& temporary);
+  /// `digest`: that of its bytes, where who wrote them knows it; else they are read once more.
+  Result<Sealed> seal(const std::string& temporary, const std::string& digest = {});
   Result<Sealed> seal_text(std::string_view bytes);
 
   std::string path_of(const std::string& digest) const;
@@ -57,7 +58,7 @@ class Objects {
   std::vector<std::string> other_stores() const;
 
  private:
-  Result<Sealed> move_in(const std::string& temporary);
+  Result<Sealed> move_in(const std::string& temporary, const std::string& known);
   Status leave_name() const;
 
   std::string folder_;

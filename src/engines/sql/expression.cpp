@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 
 #include "base/text.h"
@@ -30,6 +33,31 @@ constexpr std::array<Refusal, 7> kRefused = {{
     {"POSITIONAL_REFERENCE", "a column number is not allowed here", "name the column"},
     {"DEFAULT", "DEFAULT is not allowed here", ""},
 }};
+
+struct FunctionFacts {
+  bool is_aggregate = false;
+  bool is_scalar = false;
+  bool is_unstable = false;
+};
+
+// The engine's catalogue is long to look through, and what it says of a function that it has does
+// not change while the process lives.
+std::optional<FunctionFacts> facts_of_function(Session& session, const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, FunctionFacts, std::less<>> known;
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  const auto rows = session.query(
+      format("SELECT count(*) FILTER (function_type='aggregate') AS aggregates, count(*) FILTER "
+             "(function_type IN ('scalar', 'macro')) AS others, count(*) FILTER (stability <> "
+             "'CONSISTENT') AS unstable FROM duckdb_functions() WHERE function_name={}",
+             literal(name)));
+  if (!rows) return std::nullopt;
+  const FunctionFacts facts{rows->integer(0, "aggregates") > 0, rows->integer(0, "others") > 0,
+                            rows->integer(0, "unstable") > 0};
+  if (facts.is_aggregate || facts.is_scalar) known.emplace(name, facts);
+  return facts;
+}
 
 class Checker {
  public:
@@ -185,23 +213,16 @@ class Checker {
   void function(const Json& tree) {
     const std::string& name = tree["function_name"].text();
     if (tree["is_operator"].boolean()) return;
-    const auto rows = session_.query(
-        format("SELECT count(*) FILTER (function_type='aggregate') AS aggregates, count(*) FILTER "
-               "(function_type IN ('scalar', 'macro')) AS others, count(*) FILTER (stability <> "
-               "'CONSISTENT') AS "
-               "unstable FROM duckdb_functions() WHERE function_name={}",
-               literal(lower(name))));
-    if (!rows) return;
+    const auto facts = facts_of_function(session_, lower(name));
+    if (!facts) return;
     const std::size_t at = offset_of(tree);
-    if (rows->integer(0, "aggregates") == 0 && rows->integer(0, "others") == 0) {
-      return unknown_function(name, at);
-    }
-    if (rows->integer(0, "aggregates") > 0 && rows->integer(0, "others") == 0) {
+    if (!facts->is_aggregate && !facts->is_scalar) return unknown_function(name, at);
+    if (facts->is_aggregate && !facts->is_scalar) {
       return fault(
           "expression_aggregate", format("{} looks at many rows; an expression sees one", name),
           "aggregates belong into a table of their own that curate joins", at, name.size());
     }
-    if (rows->integer(0, "unstable") > 0) {
+    if (facts->is_unstable) {
       fault("expression_unstable", format("{} gives another answer at each run", name),
             "use a column, or a constant of vars such as '${now}'", at, name.size());
     }

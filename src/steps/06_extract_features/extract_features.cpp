@@ -38,8 +38,9 @@ class Extraction {
     TRY_STATUS(define_functions(context_.sql));
     TRY_STATUS(read_target());
     outcome_.output = context_.input;
-    TRY_STATUS(extract("", kTrain));
-    TRY_STATUS(write_rows(context_, table_, target_, outcome_.output));
+    RowLabels labels(table_, target_);
+    TRY_STATUS(extract("", kTrain, &labels));
+    TRY_STATUS(labels.write(context_, outcome_.output));
     TRY_STATUS(extract_folds());
     return std::move(outcome_);
   }
@@ -63,7 +64,7 @@ class Extraction {
   }
 
   // Featurizer, features and matrix, fitted on the rows of the condition.
-  Status extract(const std::string& fold, const std::string& fitted_on) {
+  Status extract(const std::string& fold, const std::string& fitted_on, RowLabels* labels) {
     Faults faults;
     const TypeOf type_of = [&](const Node& expression) {
       return type_of_expression(context_.sql, expression, columns_, faults).value_or("");
@@ -86,7 +87,8 @@ class Extraction {
     TRY(auto graph_file, seal_bytes(context_, format("featurizer{}.onnx", fold), graph));
     outcome_.output.put(std::move(graph_file));
     TRY(auto matrix,
-        write_matrix(context_, table_, featurizer, fits, fitted_on, format("matrix{}.npy", fold)));
+        write_matrix(context_, table_,
+                     {featurizer, fits, fitted_on, format("matrix{}.npy", fold), labels}));
     outcome_.output.put(std::move(matrix));
     Json fitted = Json::array();
     for (std::size_t i = 0; i < fits.size(); ++i) {
@@ -106,7 +108,8 @@ class Extraction {
         context_.sql.query(format("SELECT coalesce(max(_fold), -1) AS last FROM {}",
                                   from_table(context_, table_))));
     for (std::int64_t fold = 0; fold <= rows.integer(0, "last"); ++fold) {
-      TRY_STATUS(extract(format(".fold_{}", fold), format("{} AND _fold <> {}", kTrain, fold)));
+      TRY_STATUS(
+          extract(format(".fold_{}", fold), format("{} AND _fold <> {}", kTrain, fold), nullptr));
     }
     return {};
   }

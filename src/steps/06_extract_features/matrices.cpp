@@ -2,7 +2,9 @@
 // The matrix of a training set.
 #include "steps/06_extract_features/matrices.h"
 
-#include <cmath>
+#include <algorithm>
+#include <iterator>
+#include <memory>
 
 #include "base/text.h"
 #include "engines/onnx/runtime.h"
@@ -13,13 +15,18 @@ namespace kingpost::steps::extract_features {
 namespace {
 
 constexpr const char* kFittedOn = "_kp_fitted_on";
+constexpr const char* kLabel = "_kp_label";
+constexpr const char* kSide = "_kp_side";
+constexpr const char* kFold = "_kp_fold";
 
 // The columns that the graph reads, and whether the row was fitted on.
 OrderedRows rows_of(const RunContext& context, const records::Table& table,
-                    const records::FeatureSet& set, const std::string& fitted_on) {
+                    const records::FeatureSet& set, const std::string& fitted_on,
+                    const RowLabels* labels) {
   std::vector<std::string> items;
   for (const records::Column& column : set.inputs) items.push_back(sql::identifier(column.name));
   items.push_back(format("CAST(coalesce({}, false) AS DOUBLE) AS {}", fitted_on, kFittedOn));
+  if (labels != nullptr) items.push_back(labels->items());
   return {join(items, ", "), from_table(context, table, true)};
 }
 
@@ -28,6 +35,8 @@ class HeldOutValues {
  public:
   HeldOutValues(const Featurizer& featurizer, const std::vector<Fit>& fits)
       : held_out_(featurizer.held_out), columns_(featurizer.set.columns.size()), fits_(fits) {}
+
+  bool none() const { return held_out_.empty(); }
 
   void put(const Scored& scored, std::vector<float>& values) {
     const auto& fitted = scored.batch.find(kFittedOn)->numbers;
@@ -54,13 +63,54 @@ class HeldOutValues {
   std::size_t next_ = 0;
 };
 
+// Pieces of the matrix as they come.
+class MatrixFile {
+ public:
+  MatrixFile(std::string path, const records::Table& table, HeldOutValues& held_out,
+             RowLabels* labels)
+      : path_(std::move(path)), table_(table), held_out_(held_out), labels_(labels) {}
+
+  Status open(std::int64_t columns) {
+    columns_ = columns;
+    TRY(writer_, NpyWriter::create(path_, NpyType::kFloat32, {table_.rows, columns}));
+    return {};
+  }
+
+  Status put(const Scored& scored) {
+    rows_ += scored.batch.rows;
+    if (labels_ != nullptr) labels_->take(scored.batch);
+    const std::int64_t first = scored.first * columns_;
+    const std::int64_t count = scored.batch.rows * columns_;
+    const std::vector<float>& made = scored.outputs[0].floats();
+    if (held_out_.none()) return writer_->write(first, made.data(), count);
+    std::vector<float> values = made;
+    held_out_.put(scored, values);
+    return writer_->write(first, values.data(), count);
+  }
+
+  Result<records::File> seal(RunContext& context, const std::string& name) {
+    TRY_STATUS(account_rows("extract_features.rows_unaccounted", table_.name, table_.rows, rows_));
+    TRY_STATUS(writer_->finish());
+    return seal_file(context, name, path_, writer_->digest());
+  }
+
+ private:
+  std::string path_;
+  const records::Table& table_;
+  HeldOutValues& held_out_;
+  RowLabels* labels_;
+  std::unique_ptr<NpyWriter> writer_;
+  std::int64_t columns_ = 0;
+  std::int64_t rows_ = 0;
+};
+
 Status write_array(RunContext& context, records::Dataset& out, const std::string& name,
                    NpyType type, const void* values, std::int64_t count) {
   const std::string path = context.objects.temp_path(".npy");
   TRY(auto writer, NpyWriter::create(path, type, {count}));
   TRY_STATUS(writer->write(0, values, count));
   TRY_STATUS(writer->finish());
-  TRY(records::File file, seal_file(context, name, path));
+  TRY(records::File file, seal_file(context, name, path, writer->digest()));
   out.put(std::move(file));
   return {};
 }
@@ -75,57 +125,56 @@ std::string label_sql(const records::Target& target) {
 }
 
 Result<records::File> write_matrix(RunContext& context, const records::Table& table,
-                                   const Featurizer& featurizer, const std::vector<Fit>& fits,
-                                   const std::string& fitted_on, const std::string& name) {
+                                   const MatrixRequest& request) {
+  const Featurizer& featurizer = request.featurizer;
   TRY(const auto model, onnx::Model::load(featurizer.graph.bytes()));
-  const auto columns = static_cast<std::int64_t>(featurizer.set.columns.size());
-  const std::string path = context.objects.temp_path(".npy");
-  TRY(auto writer, NpyWriter::create(path, NpyType::kFloat32, {table.rows, columns}));
-  HeldOutValues held_out(featurizer, fits);
-  std::int64_t written = 0;
-  const OrderedRows rows = rows_of(context, table, featurizer.set, fitted_on);
+  HeldOutValues held_out(featurizer, request.fits);
+  MatrixFile file(context.objects.temp_path(".npy"), table, held_out, request.labels);
+  TRY_STATUS(file.open(static_cast<std::int64_t>(featurizer.set.columns.size())));
+  const OrderedRows rows =
+      rows_of(context, table, featurizer.set, request.fitted_on, request.labels);
   const auto source = [&](const TakeBatch& take) {
     return stream_in_order(context.sql, rows, take);
   };
-  const auto write = [&](const Scored& scored) -> Status {
-    written += scored.batch.rows;
-    const std::int64_t first = scored.first * columns;
-    const std::int64_t count = scored.batch.rows * columns;
-    const std::vector<float>& made = scored.outputs[0].floats();
-    if (featurizer.held_out.empty()) return writer->write(first, made.data(), count);
-    std::vector<float> values = made;
-    held_out.put(scored, values);
-    return writer->write(first, values.data(), count);
-  };
-  TRY_STATUS(score_rows(source, *model, context.settings.engine.threads, write));
-  TRY_STATUS(account_rows("extract_features.rows_unaccounted", table.name, table.rows, written));
-  TRY_STATUS(writer->finish());
-  return seal_file(context, name, path);
+  TRY_STATUS(score_rows(source, *model, context.settings.engine.threads,
+                        [&](const Scored& scored) { return file.put(scored); }));
+  return file.seal(context, request.name);
 }
 
-Status write_rows(RunContext& context, const records::Table& table, const records::Target& target,
-                  records::Dataset& out) {
-  const bool folded = table.schema.find("_fold") != nullptr;
-  std::vector<double> labels;
-  std::vector<std::uint8_t> sides;
-  std::vector<std::int32_t> folds;
-  const OrderedRows rows{
-      format("{} AS label, CAST(CASE _split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 "
-             "END AS DOUBLE) AS side, CAST({} AS DOUBLE) AS fold",
-             label_sql(target), folded ? "coalesce(_fold, -1)" : "-1"),
-      from_table(context, table, true)};
-  TRY_STATUS(stream_in_order(context.sql, rows, [&](records::Batch& batch) {
-    for (std::size_t r = 0; r < static_cast<std::size_t>(batch.rows); ++r) {
-      labels.push_back(batch.columns[0].numbers[r]);
-      sides.push_back(static_cast<std::uint8_t>(batch.columns[1].numbers[r]));
-      folds.push_back(static_cast<std::int32_t>(batch.columns[2].numbers[r]));
-    }
-    return Status();
-  }));
-  TRY_STATUS(write_array(context, out, "labels.npy", NpyType::kFloat64, labels.data(), table.rows));
-  TRY_STATUS(write_array(context, out, "sides.npy", NpyType::kUint8, sides.data(), table.rows));
-  if (!folded) return {};
-  return write_array(context, out, "folds.npy", NpyType::kInt32, folds.data(), table.rows);
+RowLabels::RowLabels(const records::Table& table, const records::Target& target)
+    : label_(label_sql(target)),
+      rows_(table.rows),
+      is_folded_(table.schema.find("_fold") != nullptr) {
+  const auto rows = static_cast<std::size_t>(rows_);
+  labels_.reserve(rows);
+  sides_.reserve(rows);
+  if (is_folded_) folds_.reserve(rows);
+}
+
+std::string RowLabels::items() const {
+  return format(
+      "{} AS {}, CAST(CASE _split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 END AS "
+      "DOUBLE) AS {}, CAST({} AS DOUBLE) AS {}",
+      label_, kLabel, kSide, is_folded_ ? "coalesce(_fold, -1)" : "-1", kFold);
+}
+
+void RowLabels::take(const records::Batch& batch) {
+  const auto& labels = batch.find(kLabel)->numbers;
+  labels_.insert(labels_.end(), labels.begin(), labels.end());
+  const auto& sides = batch.find(kSide)->numbers;
+  std::transform(sides.begin(), sides.end(), std::back_inserter(sides_),
+                 [](double side) { return static_cast<std::uint8_t>(side); });
+  if (!is_folded_) return;
+  const auto& folds = batch.find(kFold)->numbers;
+  std::transform(folds.begin(), folds.end(), std::back_inserter(folds_),
+                 [](double fold) { return static_cast<std::int32_t>(fold); });
+}
+
+Status RowLabels::write(RunContext& context, records::Dataset& out) const {
+  TRY_STATUS(write_array(context, out, "labels.npy", NpyType::kFloat64, labels_.data(), rows_));
+  TRY_STATUS(write_array(context, out, "sides.npy", NpyType::kUint8, sides_.data(), rows_));
+  if (!is_folded_) return {};
+  return write_array(context, out, "folds.npy", NpyType::kInt32, folds_.data(), rows_);
 }
 
 }  // namespace kingpost::steps::extract_features
