@@ -20,8 +20,8 @@ const Field& spec() {
                    .fallback = "champion"},
                   {.name = "approval",
                    .kind = FieldKind::kChoice,
-                   .doc = "optional: a new version that beats the champion takes its place; "
-                          "required: only `kingpost alias` promotes",
+                   .doc = "optional: the first version, and one that beats the champion, takes its "
+                          "place; required: only `kingpost alias` promotes",
                    .fallback = "optional",
                    .choices = {"optional", "required"}},
                   map_of({.name = "tags", .doc = "texts that are kept with the version"},
