@@ -181,6 +181,8 @@ std::string Grammar::text() {
                                                  "\xC3\xA9t\xC3\xA9",
                                                  "\xC3\x89T\xC3\x89",
                                                  " x ",
+                                                 "\xC2\xA0  a\t \xE3\x80\x80",
+                                                 "   ",
                                                  "%",
                                                  "_",
                                                  "a%b",
@@ -445,6 +447,10 @@ const std::vector<Grammar::Rule>& Grammar::rules(Kind kind) {
   };
   static const std::vector<Rule> texts = {
       {"lower({0})", {S}},
+      {"trim({0})", {S}},
+      {"ltrim({0})", {S}},
+      {"rtrim({0})", {S}},
+      {"trim({0}, 'a ')", {S}},
       {"upper({0})", {S}},
       {"({0} || '-' || {1})", {S, S}},
       {"({0} || {1})", {S, S}},

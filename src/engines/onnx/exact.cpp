@@ -9,6 +9,65 @@
 namespace kingpost::onnx {
 namespace {
 
+constexpr std::array<std::string_view, 58> kExact = {{"Abs",
+                                                      "Add",
+                                                      "And",
+                                                      "ArgMax",
+                                                      "Cast",
+                                                      "Ceil",
+                                                      "Clip",
+                                                      "Concat",
+                                                      "CumSum",
+                                                      "Div",
+                                                      "Equal",
+                                                      "Erf",
+                                                      "Exp",
+                                                      "Expand",
+                                                      "Floor",
+                                                      "Gather",
+                                                      "GatherElements",
+                                                      "GatherND",
+                                                      "Gemm",
+                                                      "Greater",
+                                                      "GreaterOrEqual",
+                                                      "Identity",
+                                                      "IsInf",
+                                                      "IsNaN",
+                                                      "Less",
+                                                      "LessOrEqual",
+                                                      "Loop",
+                                                      "MatMul",
+                                                      "Mod",
+                                                      "Mul",
+                                                      "Neg",
+                                                      "Not",
+                                                      "OneHot",
+                                                      "Or",
+                                                      "Pow",
+                                                      "Reciprocal",
+                                                      "RegexFullMatch",
+                                                      "Relu",
+                                                      "Reshape",
+                                                      "Round",
+                                                      "Shape",
+                                                      "Sigmoid",
+                                                      "Sign",
+                                                      "Slice",
+                                                      "Softmax",
+                                                      "Sqrt",
+                                                      "Squeeze",
+                                                      "StringConcat",
+                                                      "StringNormalizer",
+                                                      "StringSplit",
+                                                      "Sub",
+                                                      "Tanh",
+                                                      "Transpose",
+                                                      "Unsqueeze",
+                                                      "Where",
+                                                      "Xor",
+                                                      "ai.onnx.ml.LabelEncoder",
+                                                      "ai.onnx.ml.TreeEnsemble"}};
+
 // Exact on float32; on float64 the last values of a batch go through other code than the rest.
 constexpr std::array kFloatOnly = {std::string_view("Erf"), std::string_view("Exp"),
                                    std::string_view("Sigmoid"), std::string_view("Softmax"),
@@ -30,68 +89,21 @@ bool is_constant_three(const GraphState& state, const std::string& value) {
 }  // namespace
 
 const std::vector<std::string_view>& exact_operators() {
-  static const std::vector<std::string_view> list = {"Abs",
-                                                     "Add",
-                                                     "And",
-                                                     "ArgMax",
-                                                     "Cast",
-                                                     "Ceil",
-                                                     "Clip",
-                                                     "Concat",
-                                                     "CumSum",
-                                                     "Div",
-                                                     "Equal",
-                                                     "Erf",
-                                                     "Exp",
-                                                     "Expand",
-                                                     "Floor",
-                                                     "Gather",
-                                                     "GatherElements",
-                                                     "GatherND",
-                                                     "Gemm",
-                                                     "Greater",
-                                                     "GreaterOrEqual",
-                                                     "Identity",
-                                                     "IsInf",
-                                                     "IsNaN",
-                                                     "Less",
-                                                     "LessOrEqual",
-                                                     "MatMul",
-                                                     "Mod",
-                                                     "Mul",
-                                                     "Neg",
-                                                     "Not",
-                                                     "OneHot",
-                                                     "Or",
-                                                     "Pow",
-                                                     "Reciprocal",
-                                                     "RegexFullMatch",
-                                                     "Relu",
-                                                     "Reshape",
-                                                     "Round",
-                                                     "Shape",
-                                                     "Sigmoid",
-                                                     "Sign",
-                                                     "Slice",
-                                                     "Softmax",
-                                                     "Sqrt",
-                                                     "Squeeze",
-                                                     "StringConcat",
-                                                     "StringNormalizer",
-                                                     "StringSplit",
-                                                     "Sub",
-                                                     "Tanh",
-                                                     "Transpose",
-                                                     "Unsqueeze",
-                                                     "Where",
-                                                     "Xor",
-                                                     "ai.onnx.ml.LabelEncoder",
-                                                     "ai.onnx.ml.TreeEnsemble"};
+  static const std::vector<std::string_view> list(kExact.begin(), kExact.end());
   return list;
 }
 
 std::string operator_name(const GraphNode& node) {
   return node.domain.empty() ? node.op : node.domain + "." + node.op;
+}
+
+const GraphState* body_of(const GraphNode& node) {
+  for (const Attribute& each : node.attributes) {
+    if (const auto* body = std::get_if<std::shared_ptr<const GraphState>>(&each.value)) {
+      return body->get();
+    }
+  }
+  return nullptr;
 }
 
 std::string inexact_name(const GraphState& state, const GraphNode& node) {

@@ -14,11 +14,21 @@ struct Graph::State : GraphState {};
 
 namespace {
 
-// No column of a table is called so, and tools show it as it is.
+// No column of a table is called so, and tools show it as it is. A body's values have names of
+// their own: ONNX wants them to differ from those of the graph around it.
 std::string fresh_name(GraphState& state) {
-  std::string name = "/" + std::to_string(state.next_name++);
-  while (!state.names.insert(name).second) name = "/" + std::to_string(state.next_name++);
+  const std::string prefix = state.is_body ? "/body/" : "/";
+  std::string name = prefix + std::to_string(state.next_name++);
+  while (!state.names.insert(name).second) name = prefix + std::to_string(state.next_name++);
   return name;
+}
+
+template <typename Visit>
+void for_each_node(const GraphState& state, const Visit& visit) {
+  for (const GraphNode& each : state.nodes) {
+    visit(state, each);
+    if (const GraphState* body = body_of(each)) for_each_node(*body, visit);
+  }
 }
 
 Tensor single(Tensor::Data data) {
@@ -179,6 +189,24 @@ Value Graph::columns(const Value& value, const std::vector<std::int64_t>& picked
   return node("Transpose", {found}, value.type, {turned});
 }
 
+Graph Graph::body(TensorType carried, std::int64_t columns) {
+  Graph out("body");
+  out.state_->is_body = true;
+  out.input("/body/turn", TensorType::kInt64, 0);
+  out.input("/body/condition", TensorType::kBool, 0);
+  out.input(std::string(kCarried), carried, columns);
+  return out;
+}
+
+Value Graph::loop(const Graph& body, std::int64_t most, const Value& again, const Value& start) {
+  assert(body.state_->is_body && !state_->is_body);
+  assert(body.state_->outputs.size() == 2 && body.state_->outputs[0].port.name == kAgain &&
+         body.state_->outputs[1].port.type == start.type);
+  const Value turns = constant(Tensor{{}, std::vector<std::int64_t>{most}});
+  return node("Loop", {turns, again, start}, start.type,
+              {{"body", std::make_shared<const GraphState>(*body.state_)}});
+}
+
 void Graph::output(const std::string& name, const Value& value, std::int64_t columns) {
   for (GraphOutput& each : state_->outputs) {
     if (each.port.name != name) continue;
@@ -249,12 +277,15 @@ std::map<std::string, std::string> Graph::notes() const {
 
 std::vector<std::string> Graph::operators() const {
   std::set<std::string> out;
-  for (const GraphNode& each : state_->nodes) out.insert(operator_name(each));
+  for_each_node(*state_,
+                [&](const GraphState&, const GraphNode& each) { out.insert(operator_name(each)); });
   return {out.begin(), out.end()};
 }
 
 std::size_t Graph::node_count() const {
-  return state_->nodes.size();
+  std::size_t out = 0;
+  for_each_node(*state_, [&](const GraphState&, const GraphNode&) { ++out; });
+  return out;
 }
 std::string Graph::bytes() const {
   return write_graph(*state_);
@@ -262,10 +293,10 @@ std::string Graph::bytes() const {
 
 std::vector<std::string> inexact_operators(const Graph& graph) {
   std::set<std::string> out;
-  for (const GraphNode& each : graph.state_->nodes) {
-    std::string name = inexact_name(*graph.state_, each);
+  for_each_node(*graph.state_, [&](const GraphState& state, const GraphNode& each) {
+    std::string name = inexact_name(state, each);
     if (!name.empty()) out.insert(std::move(name));
-  }
+  });
   return {out.begin(), out.end()};
 }
 

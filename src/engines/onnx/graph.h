@@ -26,15 +26,19 @@ struct Value {
   TensorType type = TensorType::kFloat;
 };
 
-/// Bytes are a tensor(uint8) of shape [n].
+struct GraphState;
+
+/// Bytes are a tensor(uint8) of shape [n]; a state is the body of a loop.
 struct Attribute {
   std::string name;
   std::variant<std::int64_t, float, std::string, std::vector<std::int64_t>, std::vector<float>,
-               std::vector<std::string>, Tensor, std::vector<std::uint8_t>>
+               std::vector<std::string>, Tensor, std::vector<std::uint8_t>,
+               std::shared_ptr<const GraphState>>
       value;
 };
 
-/// An input or output of a graph: [rows, columns].
+/// An input or output of a graph: [rows, columns]; with 0 columns, in a loop's body, a single
+/// value.
 struct Port {
   std::string name;
   TensorType type = TensorType::kFloat;
@@ -76,6 +80,18 @@ class Graph {
   Value side_by_side(const std::vector<Value>& values);
   /// Columns `picked` of a [rows, columns] value, in that order.
   Value columns(const Value& value, const std::vector<std::int64_t>& picked);
+
+  /// A graph for `loop` that is given a value of this type and width as kCarried and must give the
+  /// outputs kAgain, one boolean without dimensions (0 columns), and kResult, the value of the next
+  /// turn.
+  static Graph body(TensorType carried, std::int64_t columns = 1);
+  static constexpr std::string_view kCarried = "/body/carried";
+  static constexpr std::string_view kAgain = "/body/again";
+  static constexpr std::string_view kResult = "/body/result";
+  /// Puts `start` through the body while `again`, one boolean, and then the body says so, and at
+  /// most `most` times; answers the last result, or `start`. The body sees no value of this graph
+  /// and has no loops.
+  Value loop(const Graph& body, std::int64_t most, const Value& again, const Value& start);
 
   /// Names a value as an output of shape [rows, columns]; a name that is an output already names
   /// this value from now on. Requires: no other value is called so, inputs included.

@@ -93,6 +93,8 @@ Status read_tensor_attribute(const TensorProto& in, Attribute& out) {
   return malformed("a tensor of bytes whose values don't fill its shape");
 }
 
+Status read_body(const ::onnx::GraphProto& in, Attribute& out);
+
 Result<Attribute> read_attribute(const AttributeProto& in) {
   Attribute out{in.name(), std::int64_t{0}};
   switch (in.type()) {
@@ -117,15 +119,20 @@ Result<Attribute> read_attribute(const AttributeProto& in) {
     case AttributeProto::TENSOR:
       TRY_STATUS(read_tensor_attribute(in.t(), out));
       break;
+    case AttributeProto::GRAPH:
+      TRY_STATUS(read_body(in.g(), out));
+      break;
     default:
       return malformed(format("attribute \"{}\" is of a kind that is not used here", in.name()));
   }
   return out;
 }
 
-Result<Port> read_port(const ::onnx::ValueInfoProto& in) {
+Result<Port> read_port(const ::onnx::ValueInfoProto& in, bool is_of_body) {
   const ::onnx::TypeProto::Tensor& tensor = in.type().tensor_type();
   const auto type = type_of(tensor.elem_type());
+  const bool is_single = is_of_body && tensor.has_shape() && tensor.shape().dim_size() == 0;
+  if (type && is_single) return Port{in.name(), *type, 0};
   if (!type || tensor.shape().dim_size() != 2 || !tensor.shape().dim(1).has_dim_value()) {
     return malformed(format("\"{}\" is not [rows, columns]", shown(in.name())));
   }
@@ -134,13 +141,13 @@ Result<Port> read_port(const ::onnx::ValueInfoProto& in) {
 
 class Reader {
  public:
-  explicit Reader(const ::onnx::GraphProto& in) : in_(in) {}
+  Reader(const ::onnx::GraphProto& in, bool is_body) : in_(in) { state_.is_body = is_body; }
 
   Result<GraphState> read() {
     state_.name = in_.name();
     if (in_.sparse_initializer_size() > 0) return malformed("it has sparse constants");
     for (const auto& each : in_.input()) {
-      TRY(Port port, read_port(each));
+      TRY(Port port, read_port(each, state_.is_body));
       TRY_STATUS(declare(port.name, port.type));
       state_.inputs.push_back(std::move(port));
     }
@@ -153,7 +160,7 @@ class Reader {
     for (const auto& each : in_.output()) stated_[each.name()] = elem_type(each);
     for (const auto& each : in_.node()) TRY_STATUS(add_node(each));
     for (const auto& each : in_.output()) {
-      TRY(Port port, read_port(each));
+      TRY(Port port, read_port(each, state_.is_body));
       if (!types_.contains(port.name)) return malformed("an output that no node gives");
       state_.outputs.push_back({port, port.name});
     }
@@ -188,6 +195,7 @@ class Reader {
     }
     if (node.outputs.empty()) return malformed("a node without an output");
     for (const AttributeProto& each : in.attribute()) {
+      if (state_.is_body && each.has_g()) return malformed("a loop within a loop");
       TRY(Attribute attribute, read_attribute(each));
       node.attributes.push_back(std::move(attribute));
     }
@@ -200,6 +208,12 @@ class Reader {
   std::unordered_map<std::string, TensorType> types_;
   std::unordered_map<std::string, std::int32_t> stated_;
 };
+
+Status read_body(const ::onnx::GraphProto& in, Attribute& out) {
+  TRY(GraphState body, Reader(in, true).read());
+  out.value = std::make_shared<const GraphState>(std::move(body));
+  return {};
+}
 
 bool has_known_versions(const ::onnx::ModelProto& model) {
   for (const auto& each : model.opset_import()) {
@@ -224,7 +238,7 @@ Result<GraphState> read_graph(std::string_view bytes) {
         format("it is not of IR {} with opset {} and ai.onnx.ml {}", kIrVersion, kOpset, kMlOpset));
   }
   if (model.functions_size() > 0) return malformed("it has functions");
-  TRY(GraphState state, Reader(model.graph()).read());
+  TRY(GraphState state, Reader(model.graph(), false).read());
   for (const auto& each : model.metadata_props()) state.notes[each.key()] = each.value();
   return state;
 }

@@ -37,6 +37,8 @@ struct GraphOutput {
 
 struct GraphState {
   std::string name;
+  /// It is the body of a loop.
+  bool is_body = false;
   std::vector<Port> inputs;
   /// Each after those whose outputs it reads.
   std::vector<GraphNode> nodes;
@@ -62,12 +64,15 @@ inline constexpr std::int64_t kOpset = 21;
 inline constexpr std::string_view kMlDomain = "ai.onnx.ml";
 inline constexpr std::int64_t kMlOpset = 5;
 
+/// The body that the node runs, or null.
+const GraphState* body_of(const GraphNode& node);
+
 /// The number that ONNX gives the type.
 std::int64_t onnx_type(TensorType type);
 /// "Name", or "domain.Name".
 std::string operator_name(const GraphNode& node);
-/// Nothing when the node is exact; else the operator's name, with what makes it inexact behind it
-/// when the operator is listed.
+/// Nothing when the node is exact, a body inside of it not looked at; else the operator's name,
+/// with what makes it inexact behind it when the operator is listed.
 std::string inexact_name(const GraphState& state, const GraphNode& node);
 
 std::string write_graph(const GraphState& state);

@@ -69,6 +69,40 @@ TEST(OnnxGraph, TellsNodesApartByAttributesAndTheNumberOfOutputs) {
   EXPECT_EQ(graph.node_count(), 2U);
 }
 
+/// Halves a number, and takes `factor` times the sine, until it is below one.
+Graph looping_graph(double factor) {
+  Graph body = Graph::body(TensorType::kDouble);
+  const Value carried{std::string(Graph::kCarried), TensorType::kDouble};
+  const Value half = body.node("Mul", {carried, body.constant(0.5)}, TensorType::kDouble);
+  const Value sine = body.node("Sin", {half}, TensorType::kDouble);
+  const Value next = body.node("Mul", {sine, body.constant(factor)}, TensorType::kDouble);
+  const Value above = body.node("Greater", {next, body.constant(1.0)}, TensorType::kBool);
+  body.output(std::string(Graph::kAgain),
+              body.node("Reshape", {above, body.vector_of({})}, TensorType::kBool), 0);
+  body.output(std::string(Graph::kResult), next);
+  Graph graph("looping");
+  const Value a = graph.input("a", TensorType::kDouble);
+  const Value always = graph.constant(Tensor{{}, std::vector<std::uint8_t>{1}});
+  graph.output("out", graph.loop(body, 9, always, a));
+  return graph;
+}
+
+TEST(OnnxGraph, LoopsAreReadBackWithTheirBody) {
+  const std::string bytes = looping_graph(2).bytes();
+  auto read = Graph::read(bytes);
+  ASSERT_TRUE(read) << render(read.error());
+  EXPECT_EQ(read->bytes(), bytes);
+  EXPECT_EQ(read->node_count(), 6U);
+  EXPECT_THAT(inexact_operators(*read), ElementsAre("Sin"));
+  EXPECT_THAT(read->operators(), ElementsAre("Greater", "Loop", "Mul", "Reshape", "Sin"));
+  Graph both("both");
+  const Value b = both.input("b", TensorType::kDouble);
+  for (const double factor : {2.0, 3.0, 2.0}) {
+    ASSERT_TRUE(both.append(looping_graph(factor), {{"a", b}}));
+  }
+  EXPECT_EQ(both.node_count(), 12U) << "equal loops are made once";
+}
+
 TEST(OnnxGraph, CastsAndConcatenatesOnlyWhereNeeded) {
   Graph graph("cast");
   const Value a = graph.input("a", TensorType::kDouble);

@@ -30,6 +30,8 @@ void write_tensor(const Tensor& tensor, TensorProto& out) {
       tensor.data);
 }
 
+void write_parts(const GraphState& state, ::onnx::GraphProto& out);
+
 struct AttributeWriter {
   AttributeProto& out;
 
@@ -67,18 +69,24 @@ struct AttributeWriter {
     out.mutable_t()->set_data_type(TensorProto::UINT8);
     out.mutable_t()->set_raw_data(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
+  void operator()(const std::shared_ptr<const GraphState>& body) const {
+    out.set_type(AttributeProto::GRAPH);
+    write_parts(*body, *out.mutable_g());
+  }
 };
 
 void write_type(TensorType type, ::onnx::TypeProto::Tensor& out) {
   out.set_elem_type(static_cast<std::int32_t>(onnx_type(type)));
 }
 
-void write_port(const Port& port, ::onnx::ValueInfoProto& out) {
+void write_port(const Port& port, bool is_of_body, ::onnx::ValueInfoProto& out) {
   out.set_name(port.name);
   ::onnx::TypeProto::Tensor& tensor = *out.mutable_type()->mutable_tensor_type();
   write_type(port.type, tensor);
-  tensor.mutable_shape()->add_dim()->set_dim_param("rows");
-  tensor.mutable_shape()->add_dim()->set_dim_value(port.columns);
+  ::onnx::TensorShapeProto& shape = *tensor.mutable_shape();
+  if (is_of_body && port.columns == 0) return;
+  shape.add_dim()->set_dim_param("rows");
+  shape.add_dim()->set_dim_value(port.columns);
 }
 
 /// The names that values take in the file: a value that leaves is called as the output.
@@ -133,8 +141,26 @@ void write_outputs(const GraphState& state,
     if (source != each.port.name) {
       write_node({"Identity", {}, {source}, {each.port.name}, {each.port.type}, {}}, {}, out);
     }
-    write_port(each.port, *out.add_output());
+    write_port(each.port, state.is_body, *out.add_output());
   }
+}
+
+void write_parts(const GraphState& state, ::onnx::GraphProto& out) {
+  out.set_name(state.name);
+  const auto names = names_in_file(state);
+  for (const Port& each : state.inputs) write_port(each, state.is_body, *out.add_input());
+  for (const GraphConstant& each : state.constants) {
+    TensorProto& tensor = *out.add_initializer();
+    write_tensor(each.tensor, tensor);
+    tensor.set_name(each.name);
+  }
+  std::unordered_set<std::string> leaving;
+  for (const GraphOutput& each : state.outputs) leaving.insert(each.port.name);
+  for (const GraphNode& each : state.nodes) {
+    write_node(each, names, out);
+    write_types(each, out.node(out.node_size() - 1), leaving, out);
+  }
+  write_outputs(state, names, out);
 }
 
 }  // namespace
@@ -183,22 +209,7 @@ std::string write_graph(const GraphState& state) {
   ::onnx::OperatorSetIdProto& ml = *model.add_opset_import();
   ml.set_domain(std::string(kMlDomain));
   ml.set_version(kMlOpset);
-  ::onnx::GraphProto& graph = *model.mutable_graph();
-  graph.set_name(state.name);
-  const auto names = names_in_file(state);
-  for (const Port& each : state.inputs) write_port(each, *graph.add_input());
-  for (const GraphConstant& each : state.constants) {
-    TensorProto& tensor = *graph.add_initializer();
-    write_tensor(each.tensor, tensor);
-    tensor.set_name(each.name);
-  }
-  std::unordered_set<std::string> leaving;
-  for (const GraphOutput& each : state.outputs) leaving.insert(each.port.name);
-  for (const GraphNode& each : state.nodes) {
-    write_node(each, names, graph);
-    write_types(each, graph.node(graph.node_size() - 1), leaving, graph);
-  }
-  write_outputs(state, names, graph);
+  write_parts(state, *model.mutable_graph());
   for (const auto& [key, text] : state.notes) {
     ::onnx::StringStringEntryProto& entry = *model.add_metadata_props();
     entry.set_key(key);

@@ -118,7 +118,12 @@ class OrtModel final : public Model {
                     "\"{}\" is neither numbers, booleans nor texts of a supported type",
                     shown(each.name));
       }
-      out.push_back({each.name, *type, each.shape.size() > 1 ? each.shape.back() : 1});
+      if (each.shape.size() != 2 || each.shape.back() < 0) {
+        return fail(Code::kInvalidInput, kInvalid,
+                    "\"{}\" is not [rows, columns] with a fixed number of columns",
+                    shown(each.name));
+      }
+      out.push_back({each.name, *type, each.shape.back()});
     }
     return out;
   }
@@ -222,7 +227,7 @@ class OrtModel final : public Model {
     TRY_STATUS(run_raw(values, answers));
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       if (!is_copied(i)) continue;
-      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), range.from, outputs[i]));
+      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), range, outputs[i]));
     }
     return {};
   }

@@ -266,6 +266,31 @@ TEST(OnnxRuntime, RefusesWhatIsNoModel) {
   }
 }
 
+TEST(OnnxRuntime, RefusesOutputsOfUnknownWidth) {
+  Graph graph("wide");
+  // The runtime finds three columns where the graph says one, and then knows of none.
+  const Value a = graph.input("a", TensorType::kDouble, 3);
+  graph.output("out", graph.node("Floor", {a}, TensorType::kDouble), 1);
+  const auto model = Model::load(graph.bytes());
+  ASSERT_FALSE(model.has_value());
+  EXPECT_EQ(model.error().id(), "onnx.invalid_model");
+  EXPECT_THAT(model.error().what(), HasSubstr("\"out\""));
+}
+
+TEST(OnnxRuntime, FewerTextsThanRowsAreNoAnswer) {
+  Graph graph("few");
+  const Value a = graph.input("a", TensorType::kString);
+  graph.output("out", graph.node("Identity", {graph.constant("x")}, TensorType::kString));
+  graph.output("a again", graph.node("Identity", {a}, TensorType::kString));
+  const auto model = load(graph);
+  const Batch batch{2, {{"a", true, {}, {"1", "2"}}}};
+  std::vector<Tensor> room;
+  model->make_room(2, room);
+  const Status done = model->run_into(batch, 0, 2, room);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().id(), "onnx.run_failed");
+}
+
 TEST(OnnxRuntime, ManyThreadsMayRunOneModel) {
   const auto model = load(small_graph());
   const Batch batch = small_batch();

@@ -142,16 +142,17 @@ Status view_answer(const RuntimeApi& runtime, Tensor& tensor, const RowRange& ra
   return view(runtime, bytes, {range.rows, columns}, tensor.type(), into);
 }
 
-Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, std::int64_t from, Tensor& out) {
+Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, const RowRange& range,
+                     Tensor& out) {
   Tensor rows;
   TRY_STATUS(copy_out(runtime, value, out.type(), rows));
-  const auto begin = static_cast<std::size_t>(from * out.shape.back());
+  const auto begin = static_cast<std::size_t>(range.from * out.shape.back());
+  const auto count = static_cast<std::size_t>(range.rows * out.shape.back());
   return std::visit(
       [&](auto& to) -> Status {
         auto& made = std::get<std::decay_t<decltype(to)>>(rows.data);
-        if (made.size() > to.size() - begin) {
-          return fail(Code::kInternal, kRunFailed, "{} values for {} places", made.size(),
-                      to.size() - begin);
+        if (made.size() != count) {
+          return fail(Code::kInternal, kRunFailed, "{} values for {} places", made.size(), count);
         }
         std::move(made.begin(), made.end(), to.begin() + static_cast<std::ptrdiff_t>(begin));
         return {};

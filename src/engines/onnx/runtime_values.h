@@ -32,8 +32,8 @@ Status view_tensor(const RuntimeApi& runtime, const records::Tensor& tensor, Hel
 /// Some rows of a tensor, where the runtime writes an answer. Requires: it holds no texts.
 Status view_answer(const RuntimeApi& runtime, records::Tensor& tensor, const RowRange& range,
                    Held<OrtValue>& into);
-/// Copies an answer to the rows of a tensor of its type from `from` on.
-Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, std::int64_t from,
+/// Copies an answer, which must be of so many rows, to those rows of a tensor of its type.
+Status copy_rows_out(const RuntimeApi& runtime, OrtValue* value, const RowRange& range,
                      records::Tensor& out);
 /// Copies an answer of the runtime, which is of this type.
 Status copy_out(const RuntimeApi& runtime, OrtValue* value, records::TensorType type,

@@ -31,7 +31,7 @@ Markup model_cards(const Facts& facts) {
   const Json& evaluation = facts.file("evaluation.json");
   if (model.empty()) return {};
   Html html;
-  const bool is_winner = !facts.report("select_best")["name"].is_null();
+  const bool is_winner = facts.report("select_best")["name"].text() == model;
   html.add(card(is_winner ? "selected model" : "first model", model,
                 evaluation[model]["family"].text()));
   const std::string metric = evaluation["metric"].text();

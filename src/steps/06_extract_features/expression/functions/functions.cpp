@@ -40,9 +40,15 @@ struct Advice {
   std::string_view names;
   std::string_view hint;
 };
-constexpr std::array<Advice, 6> kAdvice = {{
-    {"trim ltrim rtrim replace substring substr left right regexp_replace regexp_extract "
-     "string_split split_part lpad rpad reverse translate strip_accents printf format",
+constexpr std::array<Advice, 8> kAdvice = {{
+    {"left substring substr",
+     "to compare it, use starts_with(s, 'x') or LIKE 'x%'; else make the "
+     "column in standardise.add, which runs in SQL"},
+    {"right",
+     "to compare it, use ends_with(s, 'x'); else make the column in standardise.add, which "
+     "runs in SQL"},
+    {"replace regexp_replace regexp_extract string_split split_part lpad rpad reverse translate "
+     "strip_accents printf format",
      "make the column in standardise (text: or add:), which runs in SQL"},
     {"ilike ~~* !~~* regexp_matches regexp_full_match ~~~ like_escape",
      "use LIKE with a constant pattern, on lower(s) if need be"},

@@ -56,6 +56,14 @@ MaybeTerm add_times(Builder& builder, const Call& call);
 MaybeTerm subtract_times(Builder& builder, const Call& call);
 MaybeTerm multiply_interval(Builder& builder, const Call& call);
 
+MaybeTerm trim_of(Builder& builder, const Call& call);
+MaybeTerm ltrim_of(Builder& builder, const Call& call);
+MaybeTerm rtrim_of(Builder& builder, const Call& call);
+/// The argument is text (null counts); else a refusal.
+bool want_text(Builder& builder, const Call& call, std::size_t argument);
+/// A regular expression that matches this text and no other.
+std::string verbatim(std::string_view text);
+
 /// An integer, boolean or text as text; nothing for other types.
 MaybeTerm text_of(Builder& builder, const Term& term);
 

@@ -11,15 +11,6 @@ namespace {
 
 const Type kText{Kind::kText};
 
-bool want_text(Builder& builder, const Call& call, std::size_t argument) {
-  const Term& term = call.args[argument];
-  if (term.type.kind == Kind::kText || term.is_null()) return true;
-  builder.refuse(span_of(call, argument),
-                 format("{} wants text but this is {}", call.name, word_of(term.type)),
-                 "write CAST(x AS VARCHAR) for an integer");
-  return false;
-}
-
 // "" where null.
 std::optional<Term> as_text(Builder& builder, const Call& call, std::size_t argument) {
   const Term& term = call.args[argument];
@@ -93,21 +84,6 @@ MaybeTerm concat_of(Builder& builder, const Call& call) {
     value = value ? builder.op("StringConcat", *value, part->value) : part->value;
   }
   out.value = value ? *value : builder.graph.constant(std::string());
-  return out;
-}
-
-// Every character of the text stands for itself.
-std::string verbatim(std::string_view text) {
-  std::string out;
-  for (const char each : text) {
-    const auto byte = static_cast<unsigned char>(each);
-    if (byte == 0) {
-      out += "\\x00";
-      continue;
-    }
-    if (byte < 0x80 && std::isalnum(byte) == 0 && each != '_') out += '\\';
-    out += each;
-  }
   return out;
 }
 
@@ -206,6 +182,29 @@ MaybeTerm length_of(Builder& builder, const Call& call) {
 
 }  // namespace
 
+bool want_text(Builder& builder, const Call& call, std::size_t argument) {
+  const Term& term = call.args[argument];
+  if (term.type.kind == Kind::kText || term.is_null()) return true;
+  builder.refuse(span_of(call, argument),
+                 format("{} wants text but this is {}", call.name, word_of(term.type)),
+                 "write CAST(x AS VARCHAR) for an integer");
+  return false;
+}
+
+std::string verbatim(std::string_view text) {
+  std::string out;
+  for (const char each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte == 0) {
+      out += "\\x00";
+      continue;
+    }
+    if (byte < 0x80 && std::isalnum(byte) == 0 && each != '_') out += '\\';
+    out += each;
+  }
+  return out;
+}
+
 MaybeTerm text_of(Builder& builder, const Term& term) {
   if (term.type.kind == Kind::kText) return term;
   if (term.is_null()) return builder.constant(kText, Constant{});
@@ -231,6 +230,8 @@ MaybeTerm text_of(Builder& builder, const Term& term) {
 
 std::vector<Function> text_functions() {
   constexpr std::string_view kAny = "null when an argument is null";
+  constexpr std::string_view kTrimNulls =
+      "null when s is null; may be null when an end loses more than 64 characters, 1,984 if spaces";
   constexpr std::size_t kMany = 100;
   return {
       {"lower lcase", "lower(s)", "string", kAny, "small letters", 1, 1, lower_of},
@@ -239,6 +240,13 @@ std::vector<Function> text_functions() {
       {"length len char_length character_length", "length(s)", "int64",
        "null when s is null or longer than 255 characters", "number of characters", 1, 1,
        length_of},
+      {"trim", "trim(s), trim(s, 'xy')", "string", kTrimNulls,
+       "without blanks (Unicode's Zs: no tabs), or without the characters x and y, at both ends", 1,
+       2, trim_of},
+      {"ltrim", "ltrim(s), ltrim(s, 'xy')", "string", kTrimNulls, "the same at the front only", 1,
+       2, ltrim_of},
+      {"rtrim", "rtrim(s), rtrim(s, 'xy')", "string", kTrimNulls, "the same at the end only", 1, 2,
+       rtrim_of},
       {"||", "a || b", "string", kAny, "text, integers and booleans side by side", 2, 2,
        concatenation},
       {"concat", "concat(a, b, ...)", "string", "never null: null counts as empty",
