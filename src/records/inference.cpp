@@ -66,6 +66,7 @@ void InferRequest::clear() {
   model = version = id = {};
   inputs.clear();
   outputs.clear();
+  binary_outputs = false;
   timeout = std::chrono::microseconds(0);
   priority = 0;
   arena.reset();

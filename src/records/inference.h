@@ -70,8 +70,9 @@ struct InferRequest {
   /// Empty: none was given.
   std::string_view id;
   std::vector<InferTensor> inputs;
-  /// Empty: all.
+  /// Empty: all, and `binary_outputs` says how.
   std::vector<WantedOutput> outputs;
+  bool binary_outputs = false;
   /// Zero: none. Of waiting and answering together.
   std::chrono::microseconds timeout{0};
   /// 0 is the default, 1 the highest.

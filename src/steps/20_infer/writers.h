@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json_text.h"
 #include "base/new_file.h"
 #include "steps/20_infer/rows.h"
 
@@ -52,8 +53,5 @@ struct SinkRequest {
 /// Fails as files and the engine do.
 Result<std::unique_ptr<Sink>> open_text(const SinkRequest& request);
 Result<std::unique_ptr<Sink>> open_parquet_sink(const SinkRequest& request);
-
-/// `text` in quotes, as JSON has it; bytes that are not UTF-8 become U+FFFD.
-void add_json_text(std::string& out, std::string_view text);
 
 }  // namespace kingpost::steps::infer
