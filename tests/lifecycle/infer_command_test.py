@@ -143,6 +143,24 @@ class FormsTest(InferCase):
         done = self.infer("-", "-", "--format", "csv", input=self.text.encode())
         self.assertEqual(done.stdout.decode(), wanted)
 
+    def test_compressed_answers(self):
+        self.write("many.csv", HEAD + "".join(made_rows() * 100))
+        for name in ("out.csv", "out.tsv", "out.ndjson"):
+            plain = self.scored("many.csv", out=name)
+            self.assertEqual(self.infer("many.csv", f"{name}.gz").returncode, 0)
+            packed = (self.folder / f"{name}.gz").read_bytes()
+            self.assertEqual(gzip.decompress(packed).decode(), plain)
+            self.assertLess(len(packed), len(plain) / 2)
+            # Nothing of the time or the name is in it.
+            self.assertEqual(self.infer("many.csv", "again.gz", "--out-format",
+                                        name.rsplit(".", 1)[1].replace("tsv", "csv")).returncode, 0)
+            if name != "out.tsv":
+                self.assertEqual((self.folder / "again.gz").read_bytes(), packed)
+        self.write("none.csv", HEAD)
+        self.assertEqual(self.infer("none.csv", "empty.csv.gz").returncode, 0)
+        empty = gzip.decompress((self.folder / "empty.csv.gz").read_bytes())
+        self.assertEqual(empty, b"id,prediction\n")
+
     def test_no_row_and_one(self):
         self.write("none.csv", HEAD)
         self.assertEqual(self.scored("none.csv"), "id,prediction\n")
@@ -255,7 +273,8 @@ class WrongInputTest(InferCase):
         self.assertIn(b"infer.words_missing", self.command("infer").stderr)
         self.refused("infer.not_an_amount", 2, "in.csv", "out.csv", "--memory", "lots")
         self.refused("infer.unknown_format", 2, "in.csv", "out.xlsx")
-        self.refused("infer.unknown_format", 2, "in.csv", "out.csv.gz", says=["gzip"])
+        self.refused("infer.unknown_format", 2, "in.csv", "out.csv.zst", says=[".gz"])
+        self.refused("infer.unknown_format", 2, "in.csv", "out.parquet.gz")
         self.refused("infer.keep_missing", 2, "in.csv", "out.csv", "--keep", "nope")
 
     def test_models_that_are_none(self):

@@ -41,8 +41,11 @@ Error input_type(const std::string& name, const std::string& what) {
 
 class OrtModel final : public Model {
  public:
-  explicit OrtModel(const RuntimeApi& runtime)
-      : runtime_(runtime), api_(*runtime.table), session_(runtime.table->ReleaseSession) {}
+  OrtModel(const RuntimeApi& runtime, std::int64_t at_once)
+      : runtime_(runtime),
+        api_(*runtime.table),
+        session_(runtime.table->ReleaseSession),
+        at_once_(at_once) {}
 
   Status open(std::string_view bytes) {
     TRY_STATUS(open_session(runtime_, bytes, session_));
@@ -82,8 +85,8 @@ class OrtModel final : public Model {
   Status run_into(const Batch& batch, std::int64_t from, std::int64_t rows,
                   std::vector<Tensor>& outputs) const override {
     if (rows <= 0) return run_slice(batch, {from, rows}, outputs);
-    for (std::int64_t at = 0; at < rows; at += kRowsAtOnce) {
-      TRY_STATUS(run_slice(batch, {from + at, std::min(kRowsAtOnce, rows - at)}, outputs));
+    for (std::int64_t at = 0; at < rows; at += at_once_) {
+      TRY_STATUS(run_slice(batch, {from + at, std::min(at_once_, rows - at)}, outputs));
     }
     return {};
   }
@@ -246,6 +249,7 @@ class OrtModel final : public Model {
   const RuntimeApi& runtime_;
   const OrtApi& api_;
   Held<OrtSession> session_;
+  std::int64_t at_once_;
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;
   std::vector<const char*> input_names_;
@@ -264,9 +268,9 @@ void append(Tensor part, Tensor& out) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> Model::load(std::string_view bytes) {
+Result<std::unique_ptr<Model>> Model::load(std::string_view bytes, std::int64_t at_once) {
   TRY(const RuntimeApi* runtime, runtime_api());
-  auto model = std::make_unique<OrtModel>(*runtime);
+  auto model = std::make_unique<OrtModel>(*runtime, at_once);
   TRY_STATUS(model->open(bytes));
   return std::unique_ptr<Model>(std::move(model));
 }

@@ -17,13 +17,17 @@ namespace kingpost::onnx {
 /// So many rows of a batch go through a graph at once: what it makes of them on the way then stays
 /// in the processor's caches, and takes little memory.
 inline constexpr std::int64_t kRowsAtOnce = 256;
+/// The same for a graph without trees, whose many small nodes cost more than their rows.
+inline constexpr std::int64_t kFeatureRowsAtOnce = 1024;
 
 class Model {
  public:
   /// Loads a serialised model. It always runs with one thread, in order: that is what makes the
   /// answers equal bit for bit whatever the batch. Fails with `onnx.runtime_missing` when the
-  /// library is not found, `onnx.invalid_model` with the runtime's own words.
-  static Result<std::unique_ptr<Model>> load(std::string_view bytes);
+  /// library is not found, `onnx.invalid_model` with the runtime's own words. `at_once` is how many
+  /// rows run_into takes together.
+  static Result<std::unique_ptr<Model>> load(std::string_view bytes,
+                                             std::int64_t at_once = kRowsAtOnce);
   virtual ~Model() = default;
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
@@ -38,7 +42,7 @@ class Model {
                                                    std::int64_t rows) const = 0;
   /// Tensors for the answers of so many rows, made in `room` where that has some to reuse.
   virtual void make_room(std::int64_t rows, std::vector<records::Tensor>& room) const = 0;
-  /// As `run`, kRowsAtOnce rows at a time, and the answers go to those rows of `outputs`, which
+  /// As `run`, some rows at a time, and the answers go to those rows of `outputs`, which
   /// make_room made for the whole batch. Several threads may fill different rows at once.
   virtual Status run_into(const records::Batch& batch, std::int64_t from, std::int64_t rows,
                           std::vector<records::Tensor>& outputs) const = 0;

@@ -127,7 +127,7 @@ std::string label_sql(const records::Target& target) {
 Result<records::File> write_matrix(RunContext& context, const records::Table& table,
                                    const MatrixRequest& request) {
   const Featurizer& featurizer = request.featurizer;
-  TRY(const auto model, onnx::Model::load(featurizer.graph.bytes()));
+  TRY(const auto model, onnx::Model::load(featurizer.graph.bytes(), onnx::kFeatureRowsAtOnce));
   HeldOutValues held_out(featurizer, request.fits);
   MatrixFile file(context.objects.temp_path(".npy"), table, held_out, request.labels);
   TRY_STATUS(file.open(static_cast<std::int64_t>(featurizer.set.columns.size())));

@@ -194,13 +194,15 @@ Result<Form> form_of(const std::string& path, const std::string& word) {
 }
 
 Result<Form> out_form_of(const std::string& path, const std::string& word) {
-  for (const std::string_view end : {".gz", ".zst"}) {
-    if (!lower(path).ends_with(end)) continue;
-    return fail(Code::kInvalidInput, "infer.unknown_format", "\"{}\" would not be compressed",
-                shown(path))
-        .hint("end OUT with .csv, .ndjson or .parquet; or let it be - and pipe it into gzip");
-  }
-  return form_of(path, word);
+  const std::string plain = lower(path);
+  const auto refused = [&](std::string_view why) {
+    return fail(Code::kInvalidInput, "infer.unknown_format", "\"{}\" {}", shown(path), why)
+        .hint("end OUT with .csv, .tsv or .ndjson, each with .gz or without, or with .parquet");
+  };
+  if (plain.ends_with(".zst")) return refused("would not be compressed");
+  TRY(const Form form, form_of(path, word));
+  if (form == Form::kParquet && plain.ends_with(".gz")) return refused("is compressed within");
+  return form;
 }
 
 Status check_places(const std::vector<std::string>& read, const std::string& out,

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
+#include "engines/archive/gzip.h"
 #include "records/schema.h"
 #include "steps/20_infer/writers.h"
 
@@ -78,7 +79,8 @@ class TextSink final : public Sink {
         delimiter_(request.delimiter),
         kept_(request.kept),
         answers_(request.answers),
-        file_(std::move(file)) {
+        file_(std::move(file)),
+        gzip_(lower(request.path).ends_with(".gz") ? std::make_unique<archive::Gzip>() : nullptr) {
     std::string head;
     const auto name = [&](const std::string& each) {
       std::string key;
@@ -127,11 +129,23 @@ class TextSink final : public Sink {
 
   Status finish() override {
     TRY_STATUS(write(std::exchange(head_, {})));
+    if (gzip_ != nullptr) {
+      std::string rest;
+      gzip_->finish(rest);
+      TRY_STATUS(put(rest));
+    }
     return file_ == nullptr ? Status() : file_->keep();
   }
 
  private:
   Status write(std::string_view bytes) {
+    if (gzip_ == nullptr) return put(bytes);
+    std::string compressed;
+    gzip_->add(bytes, compressed);
+    return put(compressed);
+  }
+
+  Status put(std::string_view bytes) {
     return file_ == nullptr ? write_all(STDOUT_FILENO, bytes, "standard output")
                             : file_->write(bytes);
   }
@@ -213,6 +227,7 @@ class TextSink final : public Sink {
   std::vector<AnswerColumn> answers_;
   std::vector<std::string> keys_;
   std::unique_ptr<NewFile> file_;
+  std::unique_ptr<archive::Gzip> gzip_;
   std::string head_;
 };
 
