@@ -125,6 +125,10 @@ std::optional<Micros> parse_timestamp(std::string_view text, bool* zoned) {
   return midnight + (hours * 3'600 + minutes * 60 + seconds) * kSecond + part - offset;
 }
 
+std::string second_text(Micros time) {
+  return timestamp_text(time / kSecond * kSecond);
+}
+
 std::string timestamp_text(Micros time) {
   const std::chrono::sys_time<std::chrono::microseconds> point{std::chrono::microseconds{time}};
   const auto days = std::chrono::floor<std::chrono::days>(point);

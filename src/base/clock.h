@@ -22,6 +22,8 @@ double monotonic_seconds();
 std::optional<Micros> parse_timestamp(std::string_view text, bool* zoned = nullptr);
 /// `2013-10-01T00:00:00Z`, with six digits of fraction when there is one.
 std::string timestamp_text(Micros time);
+/// The same, whole seconds alone.
+std::string second_text(Micros time);
 
 /// `500us`, `20ms`, `30s`, `5m`, `2h`, `1d` (24 hours), `2w`, optionally signed; `0` needs no unit.
 std::optional<Micros> parse_duration(std::string_view text);

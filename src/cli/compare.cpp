@@ -15,7 +15,7 @@ namespace {
 constexpr Micros kSecond = 1'000'000;
 
 std::string time_text(Micros time) {
-  return time == 0 ? "" : timestamp_text(time / kSecond * kSecond);
+  return time == 0 ? "" : second_text(time);
 }
 
 double seconds_between(Micros from, Micros to) {

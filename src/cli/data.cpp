@@ -167,7 +167,7 @@ Status data_show_command(const Arguments& arguments) {
     print(json.pretty());
     return {};
   }
-  TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
+  TRY(const Found found, find_table(pipeline, workspace, arguments.words.at(0)));
   TRY(const auto session, open_session(pipeline));
   const std::string query = format(
       "{} LIMIT {}", texts_query(found.table, parquet_of(workspace, found.table)), arguments.rows);
@@ -191,8 +191,8 @@ Status data_show_command(const Arguments& arguments) {
 Status data_diff_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
-  TRY(const Found first, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
-  TRY(const Found second, find_table(arguments, pipeline, workspace, arguments.words.at(1)));
+  TRY(const Found first, find_table(pipeline, workspace, arguments.words.at(0)));
+  TRY(const Found second, find_table(pipeline, workspace, arguments.words.at(1)));
   const Side a{first, parquet_of(workspace, first.table)};
   const Side b{second, parquet_of(workspace, second.table)};
   print(format("A: {} after {}, {}, {}\n", first.table.name, first.step,
@@ -220,7 +220,7 @@ Status data_export_command(const Arguments& arguments) {
   const std::string& out = arguments.words.at(1);
   TRY(const auto file, find_file(pipeline, workspace, arguments.words.at(0)));
   if (file) return export_file(workspace, *file, out);
-  TRY(const Found found, find_table(arguments, pipeline, workspace, arguments.words.at(0)));
+  TRY(const Found found, find_table(pipeline, workspace, arguments.words.at(0)));
   std::string form;
   if (out.ends_with(".csv")) form = "FORMAT csv, HEADER true";
   if (out.ends_with(".parquet")) form = "FORMAT parquet";

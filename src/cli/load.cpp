@@ -90,9 +90,8 @@ bool is_called(const records::Table& table, const std::string& name) {
 
 }  // namespace
 
-Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
-                         lifecycle::Workspace& workspace, const std::string& name) {
-  (void)arguments;
+Result<Found> find_table(const lifecycle::Pipeline& pipeline, lifecycle::Workspace& workspace,
+                         const std::string& name) {
   const std::size_t at = name.rfind('@');
   const std::string table = name.substr(0, at);
   const std::string step = at == std::string::npos ? "" : name.substr(at + 1);

@@ -24,8 +24,8 @@ struct Found {
   records::Table table;
   std::string step;
 };
-Result<Found> find_table(const Arguments& arguments, const lifecycle::Pipeline& pipeline,
-                         lifecycle::Workspace& workspace, const std::string& name);
+Result<Found> find_table(const lifecycle::Pipeline& pipeline, lifecycle::Workspace& workspace,
+                         const std::string& name);
 
 /// A file that a step left: "features.json", "matrix.npy@extract_features"; nothing when there is
 /// none of that name.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// kingpost models, show, alias, tag, package: the registered models of a store.
+// kingpost models, show, alias, tag: the registered models of a store.
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -10,12 +10,6 @@
 namespace kingpost::cli {
 namespace {
 
-constexpr Micros kSecond = 1'000'000;
-
-std::string time_text(Micros time) {
-  return timestamp_text(time / kSecond * kSecond);
-}
-
 Json strings(const std::vector<std::string>& words) {
   Json out = Json::array();
   for (const std::string& word : words) out.push(word);
@@ -25,7 +19,7 @@ Json strings(const std::vector<std::string>& words) {
 Json version_json(const store::ModelVersion& version) {
   Json out = Json::object();
   out.set("model", version.model).set("version", version.version).set("bundle", version.bundle);
-  out.set("created", time_text(version.created)).set("file", version.file);
+  out.set("created", second_text(version.created)).set("file", version.file);
   out.set("run", version.run).set("description", version.description);
   out.set("aliases", strings(version.aliases)).set("tags", version.tags);
   return std::move(out.set("facts", version.facts));
@@ -108,7 +102,7 @@ void print_history(const std::vector<store::Change>& history, std::int64_t versi
   std::vector<std::vector<std::string>> lines;
   for (const store::Change& each : history) {
     if (each.version != version) continue;
-    lines.push_back({time_text(each.at), each.what, shown(each.detail, 70), shown(each.by)});
+    lines.push_back({second_text(each.at), each.what, shown(each.detail, 70), shown(each.by)});
   }
   print("\n" + table_text({"when", "what", "", "by"}, lines));
 }
@@ -118,7 +112,7 @@ Json history_json(const std::vector<store::Change>& history, std::int64_t versio
   for (const store::Change& each : history) {
     if (each.version != version) continue;
     out.push(Json::object()
-                 .set("at", time_text(each.at))
+                 .set("at", second_text(each.at))
                  .set("what", each.what)
                  .set("detail", each.detail)
                  .set("by", each.by));
@@ -173,12 +167,12 @@ Status models_command(const Arguments& arguments) {
     for (const auto& [alias, version] : model.aliases) aliases.set(alias, version);
     out.push(Json::object()
                  .set("model", model.name)
-                 .set("created", time_text(model.created))
+                 .set("created", second_text(model.created))
                  .set("versions", model.newest)
                  .set("aliases", std::move(aliases))
                  .set("newest", version_json(newest)));
     lines.push_back({model.name, format("{}", model.newest), aliases_text(model),
-                     metric_text(newest.facts), time_text(newest.created)});
+                     metric_text(newest.facts), second_text(newest.created)});
   }
   if (arguments.json) {
     print(out.pretty());
@@ -208,8 +202,8 @@ Status show_command(const Arguments& arguments) {
   print(format("{}, version {}\n", version.model, version.version));
   print_pairs({{"aliases", join(version.aliases, ", ")},
                {"bundle", version.bundle},
-               {"registered", format("{}, by run {} of {}", time_text(version.created), version.run,
-                                     shown(version.file))},
+               {"registered", format("{}, by run {} of {}", second_text(version.created),
+                                     version.run, shown(version.file))},
                {"model", format("{} ({})", version.facts["candidate"].text(),
                                 version.facts["family"].text())},
                {"chosen by", metric_text(version.facts)},

@@ -100,10 +100,9 @@ Status status_command(const Arguments& arguments) {
   if (!runs.empty()) {
     const auto& run = runs.front();
     const bool died = run.state == "running" && !holder;
-    print(
-        format("\n  last work: run {} of {}, {} at {}\n", run.id, run.file,
-               died ? "broke off, begun" : run.state,
-               timestamp_text((run.ended != 0 ? run.ended : run.started) / 1'000'000 * 1'000'000)));
+    print(format("\n  last work: run {} of {}, {} at {}\n", run.id, run.file,
+                 died ? "broke off, begun" : run.state,
+                 second_text(run.ended != 0 ? run.ended : run.started)));
   }
   if (holder) print(format("  at work now: {}\n", *holder));
   return {};

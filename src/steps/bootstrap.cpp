@@ -48,6 +48,15 @@ std::optional<Interval> interval_of(std::vector<double> values, const Resampling
                   std::sqrt(spread.value() / static_cast<double>(values.size() - 1))};
 }
 
+// Samples are drawn with their signs: sizes alone would never come near 0, even where the number
+// may well be 0.
+Interval sizes_of(const Interval& range) {
+  const double low = std::abs(range.low);
+  const double high = std::abs(range.high);
+  const bool has_zero = range.low <= 0 && range.high >= 0;
+  return {has_zero ? 0 : std::min(low, high), std::max(low, high), range.error};
+}
+
 }  // namespace
 
 Random::Random(std::int64_t seed, std::int64_t stream)
@@ -82,12 +91,13 @@ std::vector<std::optional<Interval>> bootstrap(const std::vector<const Measure*>
   parallel(samples, resampling.threads, [&](std::size_t sample) {
     const auto repeats = resample(rows, resampling, static_cast<std::int32_t>(sample));
     for (std::size_t i = 0; i < measures.size(); ++i) {
-      const auto value = measures[i]->value(repeats);
+      const auto value = measures[i]->with_sign(repeats);
       values[i][sample] = value ? *value : std::numeric_limits<double>::quiet_NaN();
     }
   });
   for (std::size_t i = 0; i < measures.size(); ++i) {
     out[i] = interval_of(std::move(values[i]), resampling);
+    if (out[i] && measures[i]->is_size()) *out[i] = sizes_of(*out[i]);
   }
   return out;
 }

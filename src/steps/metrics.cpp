@@ -69,6 +69,10 @@ std::vector<std::string> metric_names(Task task) {
   return out;
 }
 
+std::string metric_text(double value) {
+  return format("{:.6g}", value);
+}
+
 std::string_view default_metric(Task task) {
   return task == Task::kNumber ? "mae" : "logloss";
 }

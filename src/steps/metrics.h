@@ -40,6 +40,8 @@ const Metric* find_metric(std::string_view name);
 std::vector<std::string> metric_names(records::Task task);
 /// What a search optimises when the file names nothing: mae, logloss, logloss.
 std::string_view default_metric(records::Task task);
+/// A value of a metric for people: six significant digits.
+std::string metric_text(double value);
 
 /// Rows to be measured. Labels: numbers; 0 and 1; the index of the class. Scores, row-major
 /// [rows, outputs]: the value; the probability of true; a probability per class.
@@ -74,6 +76,11 @@ class Measure {
   /// `repeats`: how often each row counts, by its number among all rows (not among the picked);
   /// empty for once each. Any number of threads may call it at once.
   virtual Result<double> value(std::span<const std::uint32_t> repeats = {}) const = 0;
+  /// The value is the size of a number with a sign, and this gives that number.
+  virtual bool is_size() const { return false; }
+  virtual Result<double> with_sign(std::span<const std::uint32_t> repeats) const {
+    return value(repeats);
+  }
 
  protected:
   Measure() = default;

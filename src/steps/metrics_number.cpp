@@ -21,6 +21,11 @@ class Mean final : public Measure {
         absolute_(absolute) {}
 
   Result<double> value(std::span<const std::uint32_t> repeats) const override {
+    TRY(const double mean, with_sign(repeats));
+    return absolute_ ? std::abs(mean) : mean;
+  }
+  bool is_size() const override { return absolute_; }
+  Result<double> with_sign(std::span<const std::uint32_t> repeats) const override {
     Sum total;
     Sum weight;
     if (!repeats.empty() && rows_.weights.empty()) return quickly(repeats);
@@ -49,9 +54,8 @@ class Mean final : public Measure {
 
   Result<double> finished(double total, double weight) const {
     if (weight <= 0) return undefined(metric_, "no row has a weight");
-    double mean = total / weight;
+    const double mean = total / weight;
     if (!std::isfinite(mean)) return undefined(metric_, "the errors are too large for a float64");
-    if (absolute_) mean = std::abs(mean);
     return finish_ == Finish::kRoot ? std::sqrt(mean) : mean;
   }
 

@@ -210,5 +210,30 @@ TEST(Bootstrap, GivesNothingWhereThereIsNothingToDraw) {
   EXPECT_TRUE(bootstrap({auc->get()}, 3, {})[0]);
 }
 
+TEST(Bootstrap, TheIntervalOfABiasKnowsOfItsSign) {
+  constexpr int kRows = 200;
+  std::vector<double> labels(kRows, 0);
+  std::vector<double> scores;
+  for (int i = 0; i < kRows; ++i) scores.push_back(i % 2 == 0 ? 1 : -1);
+  const auto interval_with = [&](double shift) {
+    std::vector<double> shifted;
+    for (const double each : scores) shifted.push_back(each + shift);
+    const ScoredRows rows{Task::kNumber, 1, labels, shifted};
+    const auto bias = Measure::prepare("bias", rows);
+    return bootstrap({bias->get()}, kRows, Resampling{}).at(0).value();
+  };
+  const Interval none = interval_with(0);
+  EXPECT_EQ(none.low, 0) << "the errors cancel out, so there may be no bias at all";
+  EXPECT_GT(none.high, 0.1);
+  for (const double shift : {-2.0, 2.0}) {
+    const Interval clear = interval_with(shift);
+    EXPECT_GT(clear.low, 1.5);
+    EXPECT_LT(clear.low, 2);
+    EXPECT_GT(clear.high, 2);
+    EXPECT_LT(clear.high, 2.5);
+    EXPECT_NEAR(clear.error, none.error, 1e-12);
+  }
+}
+
 }  // namespace
 }  // namespace kingpost::steps

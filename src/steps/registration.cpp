@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "steps/trained_models.h"
 #include "store/model_names.h"
 
 namespace kingpost::steps {
@@ -30,11 +31,6 @@ Json rows_of(const RunContext& context) {
     if (file != nullptr) out.set(name, file->digest);
   }
   return out;
-}
-
-const records::File* judged_scores(const RunContext& context, const std::string& name) {
-  const bool folded = context.input.find_file("folds.npy") != nullptr;
-  return context.input.find_file(format("{}.{}.npy", folded ? "held_out" : "scores", name));
 }
 
 }  // namespace
@@ -81,7 +77,7 @@ Result<Json> facts_of(const RunContext& context, const Json& winner) {
   TRY(const Json model, json_of(context, format("model.{}.json", name)));
   out.set("threshold", model["threshold"]).set("parameters", model["parameters"]);
   Json objects = Json::object();
-  const records::File* scores = judged_scores(context, name);
+  const records::File* scores = context.input.find_file(judged_file(context, name));
   if (scores != nullptr) objects.set("scores", scores->digest);
   out.set("objects", std::move(objects));
   Json contests = Json::object();

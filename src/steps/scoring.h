@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of a query through a graph: the one way in which matrices, evaluations and batch predictions
-// are made.
+// Rows of a query through a graph: the one way in which matrices and evaluations are made.
 #pragma once
 
 #include <cstdint>

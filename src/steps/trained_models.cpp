@@ -50,7 +50,6 @@ Result<TrainedModels> read_trained(const RunContext& context) {
   out.features = records::features_from_json(features["features"]);
   TRY(const Json selection, json_of(context, "selection.json"));
   for (const Json& column : selection["columns"].items()) out.kept.push_back(column.integer());
-  TRY(out.trials, json_of(context, "trials.json"));
   TRY(const Json candidates, json_of(context, "candidates.json"));
   for (const Json& candidate : candidates["candidates"].items()) {
     const std::string& name = candidate["name"].text();
@@ -95,12 +94,17 @@ ScoredRows scored(const TrainedModels& trained, const SideRows& side,
   return {trained.task(), trained.outputs(), side.labels, scores, side.weights, threshold};
 }
 
+std::string judged_file(const RunContext& context, const std::string& model) {
+  const bool folded = context.input.find_file("folds.npy") != nullptr;
+  return format("{}.{}.npy", folded ? "held_out" : "scores", model);
+}
+
 Result<JudgedRows> read_judged(const RunContext& context, const TrainedModels& trained) {
   JudgedRows out;
   const bool folded = context.input.find_file("folds.npy") != nullptr;
   TRY(out.rows, read_side(context, folded ? Side::kTrain : Side::kValidation));
   for (const TrainedModel& model : trained.models) {
-    const std::string file = format("{}.{}.npy", folded ? "held_out" : "scores", model.name);
+    const std::string file = judged_file(context, model.name);
     TRY(const Npy scores, array_of(context, file));
     TRY_STATUS(account_rows("train.rows_unaccounted", file,
                             static_cast<std::int64_t>(out.rows.numbers.size()), scores.rows()));

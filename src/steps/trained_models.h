@@ -45,8 +45,6 @@ struct TrainedModels {
   std::vector<std::int64_t> kept;
   /// In the order of candidates.json; those without a model are left out.
   std::vector<TrainedModel> models;
-  /// trials.json.
-  Json trials;
 
   records::Task task() const { return features.target.task; }
   /// Columns of the scores: 1, or the number of classes.
@@ -65,6 +63,8 @@ struct JudgedRows {
   SideRows rows;
   std::map<std::string, std::vector<double>> scores;
 };
+/// The file of the scores of a model on the rows that judge it.
+std::string judged_file(const RunContext& context, const std::string& model);
 Result<JudgedRows> read_judged(const RunContext& context, const TrainedModels& trained);
 
 /// From a curated row to the answers; and from kept columns of the matrix.

@@ -48,7 +48,7 @@ Result<Lock> Lock::acquire(const std::string& folder, const std::string& command
         .hint("wait until it has ended, or stop it with Ctrl-C or `kill` and its process number");
   }
   const std::string text = format("process {}, `{}`, since {}\n", ::getpid(), shown(command, 200),
-                                  timestamp_text(wall_clock() / 1'000'000 * 1'000'000));
+                                  second_text(wall_clock()));
   if (::ftruncate(file, 0) != 0 ||
       ::pwrite(file, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
     return file_error(errno, "write", path);

@@ -101,7 +101,7 @@ std::string_view tone_of(std::string_view verdict);
 
 /// "12,345"; four digits stay together.
 std::string count_text(std::int64_t count);
-/// A count, or four significant digits; "–" for what is not a number.
+/// A count, or four significant digits, from 1,000 on one decimal; "–" for what is not a number.
 std::string number_text(const Json& value);
 std::string number_text(double value);
 /// "12.3%".

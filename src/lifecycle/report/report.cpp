@@ -92,8 +92,7 @@ std::string title_of(const Facts& facts) {
 }
 
 std::string minute_text(Micros time) {
-  constexpr Micros kSecond = 1'000'000;
-  return replace_all(timestamp_text(time / kSecond * kSecond), "T", " ");
+  return replace_all(second_text(time), "T", " ");
 }
 
 Markup header(const Facts& facts) {

@@ -24,7 +24,8 @@ Markup slices_section(const Facts& facts);
 Markup importances_section(const Facts& facts);
 Markup winner_section(const Facts& facts);
 
-/// The name of the selected model, or of the first that was evaluated; empty without one.
+/// The name of the selected model, or of the first evaluated that is not the one to beat; empty
+/// without any.
 std::string shown_model(const Facts& facts);
 /// Names of the evaluated models, in the order of the file.
 std::vector<std::string> models_of(const Facts& facts);

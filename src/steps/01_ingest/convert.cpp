@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text to typed values without loss.
+// Types of texts.
 #include "steps/01_ingest/convert.h"
 
 #include "base/format.h"
@@ -19,10 +19,6 @@ std::string large_integer(const std::string& text) {
 }
 
 }  // namespace
-
-std::string conversion(std::string_view type, const std::string& text) {
-  return steps::conversion(type, text);
-}
 
 std::string_view widened(std::string_view type, const Misfit& misfit) {
   const bool exact = misfit.not_fractions == 0 && misfit.large_integers == 0;

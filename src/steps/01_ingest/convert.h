@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text to typed values without loss: what does not convert exactly becomes null, and is rejected.
+// Which type the texts of a column have, and what it becomes when later ones do not fit.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,6 @@
 #include <string_view>
 
 namespace kingpost::steps::ingest {
-
-/// SQL that turns the text expression `text` into the type, or into null when it does not convert:
-/// `1.5` is no integer, `2013-02-30` no date, a timestamp with a zone no `timestamp` without one.
-std::string conversion(std::string_view type, const std::string& text);
 
 /// What an inferred column becomes that met values of another kind: integers become float64 when
 /// the new values are fractions and no integer is too large to stay exact; all else becomes text.

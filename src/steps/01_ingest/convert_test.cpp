@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conversion loses nothing: each text either becomes exactly its value or nothing at all.
 #include "steps/01_ingest/convert.h"
+#include "steps/conversion.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

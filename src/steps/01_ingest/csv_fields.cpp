@@ -7,6 +7,7 @@
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
 #include "steps/01_ingest/convert.h"
+#include "steps/conversion.h"
 
 namespace kingpost::steps::ingest {
 

@@ -15,6 +15,7 @@
 #include "steps/01_ingest/csv_fields.h"
 #include "steps/01_ingest/reader.h"
 #include "steps/01_ingest/transcode.h"
+#include "steps/conversion.h"
 
 namespace kingpost::steps::ingest {
 namespace {

@@ -13,6 +13,7 @@
 #include "steps/01_ingest/header.h"
 #include "steps/01_ingest/reader.h"
 #include "steps/01_ingest/transcode.h"
+#include "steps/conversion.h"
 
 namespace kingpost::steps::ingest {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is learnt from the training rows of a fold, and from no other row: fills, scales,
-// categories and their encodings. Counts come from the engine; sums of numbers are made here in the
-// order of the rows, so that they do not depend on threads.
+// categories and their encodings. Counts of categories come from the engine; sums of numbers are
+// made here in the order of the rows, so that they do not depend on threads.
 #pragma once
 
 #include <cstdint>

@@ -122,13 +122,13 @@ Status fit_some(sql::Session& session, const FitRows& rows, const Numbers& numbe
   };
   const Status kept = stream_in_order(session, {join(items, ", "), rows.from, rows.where}, keep);
   if (!kept) return blame_for_fit(session, rows, numbers.features, kept.error());
-  std::vector<std::optional<Status>> fitted(values.size());
+  std::vector<Status> fitted(values.size());
   parallel(values.size(), rows.threads, [&](std::size_t k) {
     NumberFit& fit = *numbers.fits[first + k];
     fit.nulls = seen - std::ssize(values[k]);
     fitted[k] = fit_one(*numbers.features[first + k], values[k], fit);
   });
-  for (const auto& each : fitted) TRY_STATUS(*each);
+  for (const Status& each : fitted) TRY_STATUS(each);
   return {};
 }
 

@@ -20,10 +20,6 @@ double number_or(const Node& gate, std::string_view key, double fallback) {
   return gate.has(key) ? gate.number(key) : fallback;
 }
 
-std::string number_text(double value) {
-  return format("{:.6g}", value);
-}
-
 Finding finding_of(const Node& gate, bool passed, std::string words) {
   Finding out;
   out.gate = gate.text_at("gate");
@@ -123,7 +119,7 @@ Result<Finding> Gates::beats(const Node& gate, const TrainedModel& model) {
   const double change = theirs == 0 ? 0 : std::abs(mine - theirs) / std::abs(theirs) * 100;
   Finding out = finding_of(gate, reached && known.prefers(mine, theirs),
                            format("{} is {}, {} has {}: {:.3g}% {}, {:.3g}% better asked", metric,
-                                  number_text(mine), other, number_text(theirs), change,
+                                  metric_text(mine), other, metric_text(theirs), change,
                                   known.prefers(mine, theirs) ? "better" : "worse", margin * 100));
   out.number = mine;
   out.limit = limit;
@@ -140,7 +136,7 @@ Result<Finding> Gates::parity(const Node& gate, const TrainedModel& model) {
   Finding out = finding_of(gate, same && found.largest <= limit, {});
   out.words = format("{} rows: {} other leaves, {} other classes, largest difference {}",
                      grouped(found.rows), found.other_leaves, found.other_classes,
-                     number_text(found.largest));
+                     metric_text(found.largest));
   out.number = found.largest;
   out.limit = limit;
   return out;
@@ -169,15 +165,15 @@ Result<Finding> Gates::metric_limit(const Node& gate, const TrainedModel& model)
   const std::string op = gate.text_at("op");
   TRY(const double value, value_of(metric, model));
   double limit = gate.number("value");
-  std::string words = number_text(limit);
+  std::string words = metric_text(limit);
   if (gate.has("of")) {
     TRY(const double base, value_of(gate.text_at("of"), model));
     limit = number_or(gate, "times", 1) * base;
-    words = format("{} times {}, {}", number_text(number_or(gate, "times", 1)), gate.text_at("of"),
-                   number_text(limit));
+    words = format("{} times {}, {}", metric_text(number_or(gate, "times", 1)), gate.text_at("of"),
+                   metric_text(limit));
   }
   Finding out = finding_of(gate, holds(value, op, limit),
-                           format("{} is {}, {} {} asked", metric, number_text(value), op, words));
+                           format("{} is {}, {} {} asked", metric, metric_text(value), op, words));
   out.number = value;
   out.limit = limit;
   return out;
@@ -197,7 +193,7 @@ Result<Finding> Gates::work(const Node& gate, const TrainedModel& model) {
     const double value = model.facts[what].number();
     const double limit = static_cast<double>(gate.integer(what));
     words.push_back(
-        format("{} {}, at most {} asked", number_text(value), what, number_text(limit)));
+        format("{} {}, at most {} asked", metric_text(value), what, metric_text(limit)));
     if (out.number && value <= limit) continue;
     out.number = value;
     out.limit = limit;
@@ -212,7 +208,7 @@ Result<Finding> Gates::calibration(const Node& gate, const TrainedModel& model) 
   TRY(const double error, value_of("ece", model));
   Finding out = finding_of(gate, error <= limit,
                            format("probabilities are off by {} on the mean, at most {} asked",
-                                  number_text(error), number_text(limit)));
+                                  metric_text(error), metric_text(limit)));
   out.number = error;
   out.limit = limit;
   return out;

@@ -54,10 +54,14 @@ class Gates {
   /// On the rows that models are judged on.
   Result<double> value_of(const std::string& metric, const TrainedModel& model);
   Result<records::Batch> first_rows(std::int64_t count);
+  /// From a curated row to the answers; kept until another model is asked for.
+  Result<const onnx::Model*> whole(const TrainedModel& model);
 
   RunContext& context_;
   const TrainedModels& trained_;
   JudgedRows judged_;
+  std::string whole_of_;
+  std::unique_ptr<onnx::Model> whole_;
 };
 
 }  // namespace kingpost::steps::validate_models

@@ -90,15 +90,23 @@ Result<records::Batch> Gates::first_rows(std::int64_t count) {
   return out;
 }
 
+Result<const onnx::Model*> Gates::whole(const TrainedModel& model) {
+  if (whole_ == nullptr || whole_of_ != model.name) {
+    TRY(whole_, whole_model(context_, trained_, model.name));
+    whole_of_ = model.name;
+  }
+  return whole_.get();
+}
+
 Result<Finding> Gates::answers(const Node& gate, const TrainedModel& model) {
   TRY(const records::Batch rows, first_rows(gate.has("rows") ? gate.integer("rows") : 100));
-  TRY(const auto whole, whole_model(context_, trained_, model.name));
-  TRY(const auto answers, whole->run(rows, 0, rows.rows));
+  TRY(const onnx::Model* graph, whole(model));
+  TRY(const auto answers, graph->run(rows, 0, rows.rows));
   std::int64_t good = 0;
   std::string first;
   for (std::int64_t row = 0; row < rows.rows; ++row) {
     const std::string fault =
-        fault_of(trained_, whole->outputs(), answers, static_cast<std::size_t>(row));
+        fault_of(trained_, graph->outputs(), answers, static_cast<std::size_t>(row));
     if (fault.empty()) ++good;
     if (first.empty() && !fault.empty()) first = format("; row {}: {}", row, fault);
   }
@@ -111,15 +119,15 @@ Result<Finding> Gates::answers(const Node& gate, const TrainedModel& model) {
 Result<Finding> Gates::survives(const Node& gate, const TrainedModel& model) {
   std::vector<std::string> kinds = gate.texts("rows");
   if (kinds.empty()) kinds = {"all_null", "unseen_category", "extra_column"};
-  TRY(const auto whole, whole_model(context_, trained_, model.name));
+  TRY(const onnx::Model* graph, whole(model));
   std::vector<std::string> words;
   std::size_t good = 0;
   for (const std::string& kind : kinds) {
     TRY(records::Batch row, first_rows(1));
     odd(row, kind);
-    const auto answers = whole->run(row, 0, 1);
+    const auto answers = graph->run(row, 0, 1);
     const std::string fault =
-        answers ? fault_of(trained_, whole->outputs(), *answers, 0) : answers.error().what();
+        answers ? fault_of(trained_, graph->outputs(), *answers, 0) : answers.error().what();
     if (fault.empty()) ++good;
     words.push_back(format("{}: {}", kind, fault.empty() ? "answered" : fault));
   }

@@ -11,6 +11,7 @@
 #include "steps/12_evaluate/explanations.h"
 #include "steps/12_evaluate/measuring.h"
 #include "steps/importance.h"
+#include "steps/ordered_rows.h"
 #include "steps/scoring.h"
 
 namespace kingpost::steps::evaluate {
@@ -86,16 +87,15 @@ class Evaluation {
       texts.push_back(format("coalesce(CAST({} AS VARCHAR), chr(1))", sql::identifier(name)));
     }
     Sha256 digest;
-    TRY_STATUS(context_.sql.stream(
-        format("SELECT concat_ws(chr(31), {}) AS row FROM {} WHERE _split = 'test' ORDER BY "
-               "file_row_number",
-               join(texts, ", "), from_table(context_, table, true)),
-        [&](records::Batch& batch) {
-          for (const std::string& row : batch.columns[0].texts) {
-            digest.add(row.data(), row.size() + 1);
-          }
-          return Status();
-        }));
+    TRY_STATUS(stream_in_order(context_.sql,
+                               {format("concat_ws(chr(31), {}) AS row", join(texts, ", ")),
+                                from_table(context_, table, true), "_split = 'test'"},
+                               [&](records::Batch& batch) {
+                                 for (const std::string& row : batch.columns[0].texts) {
+                                   digest.add(row.data(), row.size() + 1);
+                                 }
+                                 return Status();
+                               }));
     digest.add(test_.labels.data(), test_.labels.size() * sizeof(double));
     return digest.finish();
   }

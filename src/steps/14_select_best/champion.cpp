@@ -21,10 +21,6 @@ constexpr std::int32_t kSamples = 400;
 constexpr std::size_t kFewestRows = 30;
 constexpr std::string_view kIncomparable = "select_best.incomparable";  // not an error id
 
-std::string number_text(double value) {
-  return format("{:.6g}", value);
-}
-
 // Why two models cannot be compared; not a failure of the step.
 Error incomparable(std::string why) {
   return fail(Code::kPrecondition, kIncomparable, "{}", std::move(why));
@@ -110,11 +106,11 @@ class Match {
     const std::size_t count = picked_.empty() ? rows().labels.size() : picked_.size();
     out_.set("rows", count).set("verdict", verdict);
     std::string words = format("{} is {} against {} of version {} on {} rows", metric.name,
-                               number_text(value + gap), number_text(value), champion_.version,
+                               metric_text(value + gap), metric_text(value), champion_.version,
                                grouped(static_cast<std::int64_t>(count)));
     if (interval) {
-      words += format(", a difference of {} (95%: {} to {})", number_text(gap),
-                      number_text(interval->low), number_text(interval->high));
+      words += format(", a difference of {} (95%: {} to {})", metric_text(gap),
+                      metric_text(interval->low), metric_text(interval->high));
     }
     if (verdict == "equal") words += ": no clear difference";
     out_.set("words", words + note_);

@@ -9,10 +9,6 @@ namespace {
 
 constexpr std::int32_t kSamples = 400;
 
-std::string number_text(double value) {
-  return format("{:.6g}", value);
-}
-
 std::string failures_of(const Json& verdict) {
   std::vector<std::string> out;
   for (const Json& gate : verdict["gates"].items()) {
@@ -115,17 +111,17 @@ Result<std::string> Contest::refusal(const Node& limit, const TrainedModel& mode
   if (!value && value.error().id() != "metrics.undefined") return Error(value.error());
   if (!value) return value.error().what();
   double bound = limit.number("value");
-  std::string words = number_text(bound);
+  std::string words = metric_text(bound);
   if (limit.has("of")) {
     const auto base = value_of(limit.text_at("of"), model);
     if (!base && base.error().id() != "metrics.undefined") return Error(base.error());
     if (!base) return base.error().what();
     bound = limit.number("times") * *base;
-    words = format("{} ({} times {})", number_text(bound), number_text(limit.number("times")),
+    words = format("{} ({} times {})", metric_text(bound), metric_text(limit.number("times")),
                    limit.text_at("of"));
   }
   if (holds(*value, op, bound)) return std::string();
-  return format("{} is {}, {} {} is required", metric, number_text(*value), op, words);
+  return format("{} is {}, {} {} is required", metric, metric_text(*value), op, words);
 }
 
 }  // namespace kingpost::steps::select_best

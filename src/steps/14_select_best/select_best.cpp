@@ -11,10 +11,6 @@
 namespace kingpost::steps::select_best {
 namespace {
 
-std::string number_text(double value) {
-  return format("{:.6g}", value);
-}
-
 void check_metric_of(CheckContext& context, const Node& name) {
   Node plain = name;
   const bool worst = starts_with(name.text, kWorstSlice);
@@ -109,7 +105,7 @@ class Selection {
     }
     Entrant* winner = best;
     why_.push_back(format("{} has the best {} on unseen rows: {}", best->model->name, metric_,
-                          number_text(*best->value)));
+                          metric_text(*best->value)));
     if (context_.section.text_at("rule") == "one_standard_error") winner = as_good(*best);
     winner->verdict = "selected";
     for (Entrant& each : entrants_) explain(each, *best, *winner);
@@ -133,10 +129,10 @@ class Selection {
     }
     if (winner == &best) {
       why_.push_back(
-          format("no smaller model is within one standard error ({}) of it", number_text(step)));
+          format("no smaller model is within one standard error ({}) of it", metric_text(step)));
     } else {
       why_.push_back(format("{} has {}, within one standard error ({}) of that, and is smaller",
-                            winner->model->name, number_text(*winner->value), number_text(step)));
+                            winner->model->name, metric_text(*winner->value), metric_text(step)));
     }
     return winner;
   }

@@ -30,7 +30,7 @@ struct Material {
   /// What the graph reads, in its order, with curated types.
   std::vector<records::Column> inputs{};
   bool exact = true;
-  /// A metric of the file and whether less of it is better.
+  /// That of train, by which models were chosen.
   std::string metric{};
 
   const records::Table& training() const { return *context.input.find("training"); }

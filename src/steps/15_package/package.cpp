@@ -36,7 +36,7 @@ class Packing {
     TRY_STATUS(gather());
     TRY_STATUS(add_model());
     signature_ = signature_of(material_);
-    TRY_STATUS(add("signature.json", signature_.pretty() + "\n"));
+    TRY_STATUS(add("signature.json", signature_.pretty()));
     TRY_STATUS(add_example());
     TRY_STATUS(add_facts());
     TRY_STATUS(add_texts());
@@ -100,7 +100,7 @@ class Packing {
     identity_ = sha256_of(bytes);
     TRY_STATUS(add("model.onnx", bytes));
     TRY(model_, onnx::Model::load(bytes));
-    TRY_STATUS(add("native/model.json", m.model->facts.pretty() + "\n"));
+    TRY_STATUS(add("native/model.json", m.model->facts.pretty()));
     const std::string native = m.model->facts["native"].text();
     if (native.empty()) return {};
     TRY(const std::string text, bytes_of(context_, native));
@@ -137,10 +137,10 @@ class Packing {
   Status add_facts() {
     const Material& m = material_;
     TRY(const Json features, json_of(context_, "features.json"));
-    TRY_STATUS(add("features.json", features_of(m, features).pretty() + "\n"));
-    TRY_STATUS(add("metrics.json", metrics_of(m).pretty() + "\n"));
+    TRY_STATUS(add("features.json", features_of(m, features).pretty()));
+    TRY_STATUS(add("metrics.json", metrics_of(m).pretty()));
     TRY(sources_, sources_of(context_));
-    TRY_STATUS(add("lineage.json", lineage_of(m, sources_).pretty() + "\n"));
+    TRY_STATUS(add("lineage.json", lineage_of(m, sources_).pretty()));
     TRY(reference_, reference_of(m));
     return add("reference.json", reference_.dump() + "\n");
   }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 #include "steps/15_package/material.h"
+#include "steps/ordered_rows.h"
 
 namespace kingpost::steps::package {
 namespace {
@@ -61,44 +62,45 @@ Json numbers_sketch(std::vector<double> values) {
   return std::move(out.set("quantiles", std::move(quantiles)).set("bins", bins_of(values)));
 }
 
-std::string train_rows(const Material& material) {
-  return format("FROM {} WHERE _split = 'train'",
-                from_table(material.context, material.training(), true));
+OrderedRows train_rows(const Material& material, std::string items) {
+  return {std::move(items), from_table(material.context, material.training(), true),
+          "_split = 'train'"};
 }
 
 Result<Json> numbers_of(const Material& material, const std::string& column) {
   std::vector<double> values;
-  TRY_STATUS(material.context.sql.stream(format("SELECT {} AS value {} ORDER BY file_row_number",
-                                                sql::identifier(column), train_rows(material)),
-                                         [&](records::Batch& batch) {
-                                           const std::vector<double>& some =
-                                               batch.columns[0].numbers;
-                                           values.insert(values.end(), some.begin(), some.end());
-                                           return Status();
-                                         }));
+  TRY_STATUS(stream_in_order(material.context.sql, train_rows(material, sql::identifier(column)),
+                             [&](records::Batch& batch) {
+                               const std::vector<double>& some = batch.columns[0].numbers;
+                               values.insert(values.end(), some.begin(), some.end());
+                               return Status();
+                             }));
   return numbers_sketch(std::move(values));
 }
 
 Result<Json> texts_of(const Material& material, const std::string& column) {
   const std::string name = sql::identifier(column);
-  const std::string rows = train_rows(material);
+  const OrderedRows train = train_rows(material, name);
+  const std::string rows = format("FROM {} WHERE {}", train.from, train.where);
   const std::string known = format("{} AND {} IS NOT NULL AND {} <> ''", rows, name, name);
-  TRY(const sql::Rows all, material.context.sql.query(format("SELECT count(*) AS n {}", rows)));
-  TRY(const sql::Rows some, material.context.sql.query(format(
-                                "SELECT count(*) AS n, count(DISTINCT {}) AS d {}", name, known)));
+  TRY(const sql::Rows all,
+      material.context.sql.query(format(
+          "SELECT count(*) AS n, count(NULLIF({0}, '')) AS known, count(DISTINCT NULLIF({0}, '')) "
+          "AS d {1}",
+          name, rows)));
   TRY(const sql::Rows top,
       material.context.sql.query(format("SELECT {} AS value, count(*) AS n {} GROUP BY 1 ORDER BY "
                                         "n DESC, value LIMIT {}",
                                         name, known, kMostCategories)));
-  std::int64_t rest = some.integer(0, "n");
+  std::int64_t rest = all.integer(0, "known");
   Json counts = Json::array();
   for (std::size_t r = 0; r < top.size(); ++r) {
     counts.push(Json::object().set("value", top.at(r, "value")).set("rows", top.integer(r, "n")));
     rest -= top.integer(r, "n");
   }
   Json out = Json::object();
-  out.set("rows", all.integer(0, "n")).set("nulls", all.integer(0, "n") - some.integer(0, "n"));
-  out.set("distinct", some.integer(0, "d"));
+  out.set("rows", all.integer(0, "n")).set("nulls", all.integer(0, "n") - all.integer(0, "known"));
+  out.set("distinct", all.integer(0, "d"));
   return std::move(out.set("counts", std::move(counts)).set("rest", rest));
 }
 
