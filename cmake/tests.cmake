@@ -20,7 +20,7 @@ if(test_sources)
   kingpost_finish_executable(kingpost_tests)
   if(TARGET kingpost)
     # Tests that run the program need it to be there.
-    add_dependencies(kingpost_tests kingpost)
+    add_dependencies(kingpost_tests kingpost kingpost-serve)
   endif()
   include(GoogleTest)
   gtest_discover_tests(kingpost_tests DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY

@@ -10,7 +10,7 @@ from pathlib import Path
 import checking
 
 RANK = {"base": 0, "records": 1, "engines": 2, "protocols": 3, "store": 3, "steps": 4,
-        "lifecycle": 5, "cli": 6, "main.cpp": 7}
+        "lifecycle": 5, "cli": 6, "main.cpp": 7, "serve_main.cpp": 7}
 # Folders whose own folders are strangers to each other.
 SPLIT = ("engines", "steps")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

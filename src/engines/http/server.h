@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// An HTTP/1.1 server (RFC 9112): one loop per thread, keep-alive, chunked bodies, Expect:
+// 100-continue, limits on everything that a client sends.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace kingpost::http {
+
+/// One request and its answer.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  virtual std::string_view method() const = 0;
+  /// The target up to `?`, as it came.
+  virtual std::string_view path() const = 0;
+  virtual std::string_view body() const = 0;
+  /// Empty where there is no such header; names in any case.
+  virtual std::string_view header(std::string_view name) const = 0;
+
+  virtual void status(int code) = 0;
+  /// Requires: name and value hold no control character.
+  virtual void add_header(std::string_view name, std::string_view value) = 0;
+  /// The body of the answer.
+  virtual std::string& answer() = 0;
+  /// Sends the answer; once, from any thread. Nothing of the exchange may be used afterwards.
+  virtual void finish() = 0;
+
+ protected:
+  Exchange() = default;
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  Handler(const Handler&) = delete;
+  Handler& operator=(const Handler&) = delete;
+  /// On a loop's thread, which must not be held up. `exchange` lives until it is finished.
+  virtual void handle(std::shared_ptr<Exchange> exchange) = 0;
+
+ protected:
+  Handler() = default;
+};
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  /// 0: any that is free.
+  int port = 0;
+  /// 0: as many as the machine has cores.
+  int threads = 0;
+  std::uint64_t body_bytes = std::uint64_t{64} << 20;
+  std::uint32_t head_bytes = 16384;
+  std::size_t connections = 20'000;
+  /// A connection without a request; longer than the 60 seconds of common proxies.
+  std::chrono::seconds idle{75};
+  /// From the first byte of a request to its last, and for a client to take its answer.
+  std::chrono::seconds slow{30};
+};
+
+class Server {
+ public:
+  /// Listens when it returns. Fails with `http.cannot_listen`. The handler must outlive it.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler& handler);
+  virtual ~Server() = default;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  virtual int port() const = 0;
+  virtual std::size_t connections() const = 0;
+  /// Accepts no more, closes connections without a request, and returns when the others have their
+  /// answers or `most` has passed. The destructor cuts off what is left.
+  virtual void drain(std::chrono::milliseconds most) = 0;
+
+ protected:
+  Server() = default;
+};
+
+}  // namespace kingpost::http

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The Open Inference Protocol over HTTP, with the extensions of Triton that its clients use.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "engines/http/server.h"
+#include "steps/19_serve/service.h"
+
+namespace kingpost::steps::serve {
+
+class HttpRoutes final : public http::Handler {
+ public:
+  /// `service` must outlive it, and every request that it was given.
+  HttpRoutes(Service& service, const ServiceOptions& options);
+  ~HttpRoutes() override;
+
+  void handle(std::shared_ptr<http::Exchange> exchange) override;
+
+ private:
+  class InferCall;
+  struct Target;
+
+  /// One thread for what takes long, one thing after the other.
+  class Errands {
+   public:
+    Errands() : thread_([this] { run(); }) {}
+    /// Ends what waits first.
+    ~Errands();
+    Errands(const Errands&) = delete;
+    Errands& operator=(const Errands&) = delete;
+    void add(std::function<void()> errand);
+
+   private:
+    void run();
+    std::mutex mutex_;
+    std::condition_variable came_;
+    std::deque<std::function<void()>> waiting_;
+    bool stopped_ = false;
+    std::thread thread_;
+  };
+
+  void route(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+  void route_model(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+  void route_repository(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+
+  Service& service_;
+  ServiceOptions options_;
+  Errands errands_;
+};
+
+/// The HTTP status of an error: the caller's fault is 400, never 500.
+int http_status(Code code);
+
+}  // namespace kingpost::steps::serve

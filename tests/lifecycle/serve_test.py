@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kingpost-serve over real sockets: what it answers, what it refuses, and how it ends."""
+
+import json
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from http.client import HTTPConnection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from project import KINGPOST  # noqa: E402
+
+SERVE = Path(KINGPOST).parent / "kingpost-serve"
+SECONDS = 60
+
+
+def made_rows():
+    chance = random.Random(5)
+    lines = ["id,area,kind,price"]
+    for i in range(300):
+        area, kind = chance.uniform(40, 250), chance.choice(["flat", "house", "villa"])
+        lines.append(f"{i},{area:.1f},{kind},{area * 1000 + (kind == 'villa') * 90_000:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+class Served:
+    """A server at a free port."""
+
+    def __init__(self, *words):
+        self.process = subprocess.Popen([SERVE, "--http", "0", *map(str, words)],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            found = re.match(r"http://127\.0\.0\.1:(\d+)$", self.lines[-1])
+            if found:
+                self.port = int(found[1])
+                return
+        raise AssertionError(self.process.stderr.read())
+
+    def ask(self, method, path, body=None, headers=None):
+        """Status, headers, body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        out = answer.status, answer.headers, answer.read()
+        connection.close()
+        return out
+
+    def json(self, method, path, body=None, status=200):
+        code, headers, text = self.ask(method, path, body)
+        assert code == status, text
+        assert headers["Content-Type"] == "application/json"
+        return json.loads(text)
+
+    def raw(self, data):
+        """Bytes as they come until the server closes."""
+        out = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS) as client:
+            client.sendall(data)
+            while piece := client.recv(65536):
+                out += piece
+        return out
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
+
+
+class ServeTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
+        cls.addClassCleanup(shutil.rmtree, cls.base)
+        (cls.base / "houses.csv").write_text(made_rows())
+        for words in (["init", "houses.csv", "--target", "price"], ["run", "--quiet"],
+                      ["package", "bundle", "--model", "houses_price"]):
+            subprocess.run([KINGPOST, *words], cwd=cls.base, check=True, capture_output=True)
+        cls.bundle = cls.base / "bundle"
+        cls.example = json.loads((cls.bundle / "input_example.json").read_text())
+        cls.answers = json.loads((cls.bundle / "input_example.answers.json").read_text())
+        cls.served = Served("--model", f"houses={cls.bundle}", "--model", f"houses/3={cls.bundle}")
+        cls.addClassCleanup(cls.served.end)
+
+    def request(self, rows=None):
+        """The rows of the bundle's example as a request."""
+        rows = self.example["data"] if rows is None else rows
+        inputs = []
+        for i, name in enumerate(self.example["columns"]):
+            values = [row[i] for row in rows]
+            datatype = "BYTES" if name == "kind" else "FP64"
+            inputs.append({"name": name, "shape": [len(rows), 1], "datatype": datatype,
+                           "data": values})
+        return {"inputs": inputs}
+
+    def infer(self, body, status=200, path="/v2/models/houses/infer"):
+        return self.served.json("POST", path, json.dumps(body), status)
+
+    def expected(self):
+        at = self.answers["columns"].index("prediction")
+        return [row[at] for row in self.answers["data"]]
+
+    @staticmethod
+    def floats(values):
+        """As float32, which the wire's shortest texts read back to."""
+        return struct.pack(f"<{len(values)}f", *values)
+
+    def test_answers_are_those_that_were_packaged_bit_for_bit(self):
+        out = self.infer({**self.request(), "id": "q1"})
+        self.assertEqual((out["id"], out["model_name"], out["model_version"]),
+                         ("q1", "houses", "3"))
+        prediction = next(each for each in out["outputs"] if each["name"] == "prediction")
+        self.assertEqual(self.floats(prediction["data"]), self.floats(self.expected()))
+        one = self.infer(self.request(self.example["data"][:1]),
+                         path="/v2/models/houses/versions/1/infer")
+        self.assertEqual(one["model_version"], "1")
+        self.assertEqual(self.floats(one["outputs"][0]["data"]), self.floats(self.expected()[:1]))
+
+    def test_binary_tensors(self):
+        areas = [row[self.example["columns"].index("area")] for row in self.example["data"]]
+        kinds = [row[self.example["columns"].index("kind")] for row in self.example["data"]]
+        tensors = {"area": struct.pack(f"<{len(areas)}d", *areas),
+                   "kind": b"".join(struct.pack("<I", len(k)) + k.encode() for k in kinds)}
+        inputs = [{"name": name, "shape": [len(areas), 1],
+                   "datatype": "BYTES" if name == "kind" else "FP64",
+                   "parameters": {"binary_data_size": len(tensors[name])}}
+                  for name in self.example["columns"]]
+        head = json.dumps({"inputs": inputs, "parameters": {"binary_data_output": True}}).encode()
+        body = head + b"".join(tensors[name] for name in self.example["columns"])
+        code, headers, answer = self.served.ask(
+            "POST", "/v2/models/houses/infer", body,
+            {"Inference-Header-Content-Length": str(len(head))})
+        self.assertEqual(code, 200, answer)
+        self.assertEqual(headers["Content-Type"], "application/octet-stream")
+        length = int(headers["Inference-Header-Content-Length"])
+        told = json.loads(answer[:length])["outputs"][0]
+        self.assertEqual(told["parameters"]["binary_data_size"], 4 * len(areas))
+        self.assertEqual(answer[length:], self.floats(self.expected()))
+        for wrong in ("99999", "0", "x"):
+            code, _, _ = self.served.ask("POST", "/v2/models/houses/infer", body,
+                                         {"Inference-Header-Content-Length": wrong})
+            self.assertEqual(code, 400)
+
+    def test_what_is_told_of_models(self):
+        served = self.served
+        self.assertEqual(served.json("GET", "/v2")["name"], "kingpost")
+        self.assertEqual(served.json("GET", "/v2/")["name"], "kingpost")
+        self.assertEqual(served.json("GET", "/v2/models"), {"models": ["houses"]})
+        self.assertEqual(served.json("GET", "/v2/models/houses?x=1")["versions"], ["1", "3"])
+        self.assertEqual(served.json("GET", "/v2/models/h%6Fuses")["name"], "houses")
+        self.assertTrue(served.json("GET", "/v2/models/houses/ready")["ready"])
+        self.assertEqual(served.json("GET", "/v2/models/houses/config")["max_batch_size"], 256)
+        self.assertEqual(len(served.json("GET", "/v2/models/stats")["model_stats"]), 2)
+        self.assertEqual(len(served.json("GET", "/v2/models/houses/versions/1/stats")
+                             ["model_stats"]), 1)
+        self.assertEqual(served.json("POST", "/v2/repository/index", "")[0]["state"], "READY")
+        code, headers, body = served.ask("HEAD", "/v2")
+        self.assertEqual((code, body), (200, b""))
+        self.assertGreater(int(headers["Content-Length"]), 10)
+
+    def test_what_is_refused(self):
+        served = self.served
+        for method, path, body, status in [
+                ("GET", "/", None, 404), ("GET", "/v3", None, 404), ("GET", "/v2/%zz", None, 404),
+                ("GET", "/v2/models/nope", None, 404), ("GET", "/v2/models/houses/x", None, 404),
+                ("GET", "/v2/models/houses/versions/2", None, 404),
+                ("GET", "/v2/models/houses/versions/2/ready", None, 400),
+                ("GET", "/v2/models/houses/infer", None, 405), ("POST", "/v2", "", 405),
+                ("GET", "/v2/repository/index", None, 405),
+                ("POST", "/v2/repository/models/nope/load", "", 404),
+                ("POST", "/v2/repository/models/houses/load",
+                 '{"parameters":{"config":"{}"}}', 501),
+                ("POST", "/v2/models/nope/infer", '{"inputs":[]}', 404),
+                ("POST", "/v2/models/houses/infer", "", 400),
+                ("POST", "/v2/models/houses/infer", "{", 400),
+                ("POST", "/v2/models/houses/infer", '{"inputs":[NaN]}', 400),
+                ("POST", "/v2/models/houses/infer", '{"inputs":[]}', 400),
+                ("POST", "/v2/models/houses/infer", "[" * 100000, 400)]:
+            with self.subTest(f"{method} {path} {body and body[:20]}"):
+                self.assertIn("error", served.json(method, path, body, status))
+        code, _, body = served.ask("POST", "/v2/models/houses/infer", b"x",
+                                   {"Content-Encoding": "br"})
+        self.assertEqual((code, "error" in json.loads(body)), (415, True))
+        wide = self.request()
+        wide["inputs"][0]["shape"] = [1, len(self.example["data"])]
+        self.assertIn("unexpected shape", self.infer(wide, 400)["error"])
+
+    def test_hostile_requests(self):
+        post = b"POST /v2/models/houses/infer HTTP/1.1\r\n"
+        for data, status in [
+                (b"GARBAGE\r\n\r\n", 400), (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", None),
+                (post + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+                (post + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 400),
+                (post + b"Content-Length: -1\r\n\r\n{}", 400),
+                (post + b"Content-Length: 99999999999\r\n\r\n", 413),
+                (post + b"X: " + b"a" * 20000 + b"\r\n\r\n", 431),
+                (post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400)]:
+            with self.subTest(data[:60]):
+                out = self.served.raw(data)
+                if status is None:
+                    self.assertTrue(out == b"" or b" 400 " in out, out)
+                    continue
+                head, _, body = out.partition(b"\r\n\r\n")
+                self.assertIn(f"HTTP/1.1 {status} ".encode(), head)
+                self.assertIn("error", json.loads(body))
+        # Still there.
+        self.assertTrue(self.served.json("GET", "/v2/health/live")["live"])
+
+    def test_requests_on_one_connection_are_answered_in_order(self):
+        body = json.dumps(self.request()).encode()
+        post = b"POST /v2/models/houses/infer HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+        last = b"GET /v2/models HTTP/1.1\r\nConnection: close\r\n\r\n"
+        out = self.served.raw(post + body + post + body + last)
+        self.assertEqual(out.count(b"HTTP/1.1 200 OK"), 3)
+        self.assertTrue(out.endswith(b'{"models":["houses"]}'))
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 50]), body[i:i + 50])
+                          for i in range(0, len(body), 50))
+        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nConnection: close\r\n"
+                              b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+        self.assertIn(b'"prediction"', out)
+        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nConnection: close\r\n"
+                              b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n%s"
+                              % (len(body), body))
+        self.assertTrue(out.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK"))
+
+    def test_each_of_many_clients_gets_its_own_answer(self):
+        """Rows alone, together and in many rows at once: the same bits."""
+        rows = [[40 + i if name == "area" else ["flat", "house", "villa"][i % 3]
+                 for name in self.example["columns"]] for i in range(200)]
+        whole = self.infer(self.request(rows * 5))["outputs"][0]["data"][:200]
+        wrong = []
+
+        def client(number):
+            for i in range(number, 200, 8):
+                if self.infer(self.request(rows[i:i + 1]))["outputs"][0]["data"] != [whole[i]]:
+                    wrong.append(i)
+
+        threads = [threading.Thread(target=client, args=[number]) for number in range(8)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        self.assertEqual(wrong, [])
+
+
+class LifeTest(unittest.TestCase):
+    """How a server begins and ends."""
+
+    @classmethod
+    def setUpClass(cls):
+        ServeTest.setUpClass.__func__(cls)
+        cls.served.end()
+
+    def serve(self, *words):
+        served = Served("--model", f"houses={self.bundle}", *words)
+        self.addCleanup(served.end)
+        return served
+
+    def refused(self, error, *words):
+        port = [] if "--http" in words else ["--http", "0"]
+        done = subprocess.run([SERVE, *port, *map(str, words)], capture_output=True, text=True,
+                              timeout=SECONDS, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(error, done.stderr)
+
+    def test_what_cannot_be_served(self):
+        self.refused("serve.model_malformed", "--model", "houses")
+        self.refused("serve.model_malformed", "--model", "houses/x=bundle")
+        self.refused("serve.model_missing", "--model", "houses=gone")
+        self.refused("bundle.not_one", "--model", f"houses={self.base / '.kingpost'}")
+        self.refused("http.cannot_listen", "--model", f"houses={self.bundle}", "--address", "x")
+        damaged = self.base / "damaged"
+        shutil.copytree(self.bundle, damaged)
+        (damaged / "README.md").write_text("another")
+        self.refused("bundle.damaged", "--model", f"houses={damaged}")
+        served = self.serve()
+        self.refused("http.cannot_listen", "--model", f"houses={self.bundle}", "--http",
+                     served.port)
+
+    def test_it_needs_neither_sql_nor_training(self):
+        done = subprocess.run(["ldd", SERVE], capture_output=True, text=True, check=True)
+        for word in ("duckdb", "sqlite", "soci", "adbc", "lightgbm", "archive", "yaml"):
+            self.assertNotIn(word, done.stdout)
+
+    def test_sigterm_drains(self):
+        served = self.serve("--drain-seconds", "1")
+        idle = socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
+        served.process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        deadline = begun + 0.7
+        codes = set()
+        while time.monotonic() < deadline:
+            codes.add(served.ask("GET", "/v2/health/ready")[0])
+            self.assertEqual(served.ask("GET", "/v2/models/houses")[0], 200)
+        self.assertLessEqual(codes, {200, 503})
+        self.assertIn(503, codes)
+        self.assertEqual(served.process.wait(SECONDS), 0)
+        self.assertGreater(time.monotonic() - begun, 0.9)
+        self.assertEqual(idle.recv(1), b"")
+        idle.close()
+
+    def test_a_second_signal_ends_it_at_once(self):
+        served = self.serve("--drain-seconds", "60")
+        served.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        served.process.send_signal(signal.SIGTERM)
+        self.assertEqual(served.process.wait(SECONDS), 0)
+
+    def test_models_come_and_go(self):
+        served = self.serve()
+        self.assertEqual(served.ask("POST", "/v2/repository/models/houses/unload", "")[0], 200)
+        self.assertEqual(served.ask("GET", "/v2/models/houses/ready")[0], 400)
+        self.assertEqual(served.json("POST", "/v2/repository/index", "")[0]["state"],
+                         "UNAVAILABLE")
+        self.assertEqual(served.json("POST", "/v2/repository/index", '{"ready":true}'), [])
+        self.assertEqual(served.ask("POST", "/v2/repository/models/houses/load", "")[0], 200)
+        self.assertTrue(served.json("GET", "/v2/models/houses/ready")["ready"])
+
+
+if __name__ == "__main__":
+    unittest.main()
