@@ -317,6 +317,26 @@ class LifeTest(unittest.TestCase):
         served.process.send_signal(signal.SIGTERM)
         self.assertEqual(served.process.wait(SECONDS), 0)
 
+    def test_it_ends_amid_long_requests(self):
+        served = self.serve("--drain-seconds", "60")
+        names = json.loads((self.bundle / "input_example.json").read_text())["columns"]
+        rows = 60_000
+        inputs = [{"name": name, "shape": [rows, 1],
+                   "datatype": "BYTES" if name == "kind" else "FP64",
+                   "data": ["flat" if name == "kind" else 50.5] * rows} for name in names]
+        body = json.dumps({"inputs": inputs}).encode()
+        post = (b"POST /v2/models/houses/infer HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
+                % (len(body), body))
+        clients = [socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
+                   for _ in range(6)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.sendall(post)
+        served.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+        served.process.send_signal(signal.SIGTERM)
+        self.assertEqual(served.process.wait(SECONDS), 0)
+
     def test_models_come_and_go(self):
         served = self.serve()
         self.assertEqual(served.ask("POST", "/v2/repository/models/houses/unload", "")[0], 200)

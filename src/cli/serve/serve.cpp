@@ -8,6 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <ctime>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,14 +79,15 @@ Status serve(const Options& options) {
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
-  Service service(options.service);
+  auto owned = std::make_unique<Service>(options.service);
+  Service& service = *owned;
   for (const std::string& each : options.models) {
     TRY(ModelSource source, source_of(each));
     TRY_STATUS(service.repository().add(std::move(source)));
   }
   TRY_STATUS(service.repository().load_all());
-  HttpRoutes routes(service, options.service);
-  TRY(const auto server, http::Server::start(options.http, routes));
+  auto routes = std::make_unique<HttpRoutes>(service, options.service);
+  TRY(const auto server, http::Server::start(options.http, *routes));
   for (const auto& model : service.repository().answering()) {
     say(format("model {}/{} is ready\n", model->name(), model->version()));
   }
@@ -94,8 +97,12 @@ Status serve(const Options& options) {
   // Load balancers look first; requests are answered as before until they have looked.
   service.stop_soon();
   say("stopping\n");
-  if (options.drain_seconds > 0 && wait_for_signal(options.drain_seconds)) return {};
-  server->drain(std::chrono::seconds(30));
+  const bool at_once = options.drain_seconds > 0 && wait_for_signal(options.drain_seconds);
+  if (!at_once) server->drain(std::chrono::seconds(30));
+  // Requests that still wait are finished on a server that does not listen any more.
+  server->stop();
+  routes.reset();
+  owned.reset();
   return {};
 }
 

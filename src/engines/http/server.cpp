@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -59,8 +60,9 @@ struct Shared {
 };
 
 struct Loop {
-  net::io_context context{1};
+  // Behind the context: connections that wait in it count themselves out when it goes.
   std::atomic<std::size_t> connections{0};
+  net::io_context context{1};
   std::thread thread;
 };
 
@@ -227,15 +229,21 @@ class BeastServer final : public Server {
     const int threads = threads_or_all(options.threads);
     for (int i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>());
     acceptor_.emplace(loops_[0]->context);
+    pause_.emplace(loops_[0]->context);
   }
   ~BeastServer() override {
+    stop();
+    // Connections go with the handlers that hold them, before what they refer to.
+    pause_.reset();
+    acceptor_.reset();
+    loops_.clear();
+  }
+
+  void stop() override {
     for (const auto& loop : loops_) loop->context.stop();
     for (const auto& loop : loops_) {
       if (loop->thread.joinable()) loop->thread.join();
     }
-    // Connections go with the handlers that hold them, before what they refer to.
-    acceptor_.reset();
-    loops_.clear();
   }
 
   Status open() {
@@ -308,7 +316,8 @@ class BeastServer final : public Server {
     Loop& loop = least_busy();
     acceptor_->async_accept(loop.context, [this, &loop](Fault fault, tcp::socket socket) {
       if (fault == net::error::operation_aborted || !acceptor_->is_open()) return;
-      if (!fault && shared_.count() < shared_.options.connections) {
+      if (fault) return accept_later();
+      if (shared_.count() < shared_.options.connections) {
         auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
         net::post(loop.context, [connection] { connection->start(); });
       }
@@ -316,9 +325,18 @@ class BeastServer final : public Server {
     });
   }
 
+  // Too many open files: the next attempt would fail as this one.
+  void accept_later() {
+    pause_->expires_after(std::chrono::milliseconds(20));
+    pause_->async_wait([this](Fault fault) {
+      if (!fault && acceptor_->is_open()) accept();
+    });
+  }
+
   mutable Shared shared_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::optional<tcp::acceptor> acceptor_;
+  std::optional<net::steady_timer> pause_;
   int port_ = 0;
 };
 

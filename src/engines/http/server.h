@@ -77,8 +77,11 @@ class Server {
   virtual int port() const = 0;
   virtual std::size_t connections() const = 0;
   /// Accepts no more, closes connections without a request, and returns when the others have their
-  /// answers or `most` has passed. The destructor cuts off what is left.
+  /// answers or `most` has passed.
   virtual void drain(std::chrono::milliseconds most) = 0;
+  /// Ends the loops: the handler is not called any more, and what is finished from now on is not
+  /// sent. Exchanges may still be held, and finished, until the server is gone.
+  virtual void stop() = 0;
 
  protected:
   Server() = default;

@@ -390,7 +390,7 @@ InferReader::~InferReader() = default;
 
 bool InferReader::make_room(std::size_t size) {
   // One huge body must not hold many times its size for ever.
-  constexpr std::size_t kKept = std::size_t{1} << 20;
+  constexpr std::size_t kKept = std::size_t{1} << 18;
   const std::size_t capacity = state_->parser.capacity();
   if (capacity > kKept && size <= kKept) state_ = std::make_unique<State>();
   if (size <= state_->parser.capacity()) return true;

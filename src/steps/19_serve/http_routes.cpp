@@ -146,7 +146,7 @@ class HttpRoutes::InferCall final : public Completion {
     } else {
       refuse(exchange, status.error());
     }
-    constexpr std::size_t kMost = 64;
+    constexpr std::size_t kMost = 8;
     if (free_calls().size() < kMost) free_calls().push_back(std::move(self));
   }
 
@@ -222,7 +222,7 @@ void HttpRoutes::Errands::run() {
   std::unique_lock lock(mutex_);
   while (true) {
     came_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
+    if (stopped_) return;
     const auto errand = std::move(waiting_.front());
     waiting_.pop_front();
     lock.unlock();

@@ -32,7 +32,7 @@ class HttpRoutes final : public http::Handler {
   class Errands {
    public:
     Errands() : thread_([this] { run(); }) {}
-    /// Ends what waits first.
+    /// Ends what is being done; what waits is not begun.
     ~Errands();
     Errands(const Errands&) = delete;
     Errands& operator=(const Errands&) = delete;
