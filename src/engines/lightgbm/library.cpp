@@ -21,21 +21,29 @@ constexpr const char* kFile = "lib_lightgbm.so";
 void drop_line(const char* /*line*/) {}
 
 // GNU OpenMP's threads wait for each other in a loop, which takes many times the processor's time
-// as soon as another program wants it too. It reads this setting only while it is loaded.
-class SleepingThreads {
+// as soon as another program wants it too; and asleep at once, they take twice the time on an idle
+// machine. So they loop for some microseconds, about as long as the threads of a healthy machine
+// are apart, and sleep then. OpenMP reads both settings only while it is loaded.
+class ShortWaits {
  public:
-  SleepingThreads() : is_ours_(std::getenv(kName) == nullptr) {
-    if (is_ours_) setenv(kName, "passive", 0);
+  ShortWaits() {
+    if (std::getenv(kPolicy) != nullptr || std::getenv(kTurns) != nullptr) return;
+    setenv(kPolicy, "passive", 0);
+    setenv(kTurns, "2000", 0);
+    are_ours_ = true;
   }
-  ~SleepingThreads() {
-    if (is_ours_) unsetenv(kName);
+  ~ShortWaits() {
+    if (!are_ours_) return;
+    unsetenv(kPolicy);
+    unsetenv(kTurns);
   }
-  SleepingThreads(const SleepingThreads&) = delete;
-  SleepingThreads& operator=(const SleepingThreads&) = delete;
+  ShortWaits(const ShortWaits&) = delete;
+  ShortWaits& operator=(const ShortWaits&) = delete;
 
  private:
-  static constexpr const char* kName = "OMP_WAIT_POLICY";
-  bool is_ours_;
+  static constexpr const char* kPolicy = "OMP_WAIT_POLICY";
+  static constexpr const char* kTurns = "GOMP_SPINCOUNT";
+  bool are_ours_ = false;
 };
 
 Error missing(std::string_view why) {
@@ -59,7 +67,7 @@ std::string library_path() {
 Result<Library> Library::load(const std::string& path) {
   Library out;
   if (path.empty()) return missing("it was not found");
-  const SleepingThreads sleeping;
+  const ShortWaits waits;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return missing(dlerror());
   KINGPOST_TAKE(last_error, LGBM_GetLastError);
