@@ -16,7 +16,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "engines/http/server.h"
-#include "steps/19_serve/http_routes.h"
+#include "steps/19_serve/http/routes.h"
 
 namespace kingpost::cli {
 namespace {
@@ -132,6 +132,7 @@ int serve_main(int count, char** words) {
     return app.exit(error);
   }
   options.service.threads = options.http.threads;
+  options.service.body_bytes = options.http.body_bytes;
   const Status done = serve(options);
   if (done) return 0;
   std::fputs(render(done.error()).c_str(), stderr);

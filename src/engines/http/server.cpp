@@ -99,6 +99,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
     return target.substr(0, target.find('?'));
   }
   std::string_view body() const override { return parser_->get().body(); }
+  void replace_body(std::string body) override { parser_->get().body() = std::move(body); }
   std::string_view header(std::string_view name) const override {
     const auto& fields = parser_->get();
     const auto found = fields.find(beast::string_view(name.data(), name.size()));

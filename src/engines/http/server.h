@@ -24,6 +24,8 @@ class Exchange {
   /// The target up to `?`, as it came.
   virtual std::string_view path() const = 0;
   virtual std::string_view body() const = 0;
+  /// From now on this is the body, as what came is decompressed.
+  virtual void replace_body(std::string body) = 0;
   /// Empty where there is no such header; names in any case.
   virtual std::string_view header(std::string_view name) const = 0;
 

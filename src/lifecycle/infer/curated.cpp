@@ -13,8 +13,9 @@
 #include "engines/sql/dialect.h"
 #include "lifecycle/runner.h"
 #include "steps/01_ingest/source.h"
-#include "steps/20_infer/csv_records.h"
+#include "steps/20_infer/text_blocks.h"
 #include "steps/20_infer/writers.h"
+#include "steps/csv_records.h"
 
 namespace kingpost::lifecycle {
 namespace {
@@ -73,7 +74,7 @@ class Padding {
   Result<std::vector<std::string>> missing(const Node& source) const {
     TRY(const std::string head, archive::read_prefix(path_, 1U << 20U));
     const std::string text(without_bom(head));
-    steps::infer::CsvRecords records(text, form_);
+    steps::CsvRecords records(text, form_);
     records.next();
     std::vector<std::string> out;
     for (const Node& rule : source.list("known_at")) {
@@ -107,7 +108,7 @@ class Padding {
              NewFile& file) {
     TRY(const std::string block, cutter.cut(all));
     std::string out;
-    steps::infer::CsvRecords records(block, form_);
+    steps::CsvRecords records(block, form_);
     while (records.next()) {
       const bool blank = records.record().empty();
       out += records.record();
@@ -123,7 +124,7 @@ class Padding {
   }
 
   std::string path_;
-  steps::infer::RecordForm form_;
+  steps::RecordForm form_;
   bool is_header_ = true;
 };
 

@@ -75,6 +75,7 @@ Status ServedModel::open() {
     TRY(session_, onnx::Session::load(bytes));
   }
   by_rows_ = says_rows(*session_);
+  TRY(rows_, RowPlan::of(*session_, signature_));
   return {};
 }
 

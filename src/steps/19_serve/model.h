@@ -10,6 +10,7 @@
 #include "engines/onnx/session/session.h"
 #include "records/inference.h"
 #include "steps/19_serve/question.h"
+#include "steps/19_serve/rows.h"
 #include "steps/19_serve/statistics.h"
 
 namespace kingpost::steps::serve {
@@ -42,6 +43,8 @@ class ServedModel {
   const Json& signature() const { return signature_; }
   /// sha256 of the bundle's SHA256SUMS, or of the ONNX file.
   const std::string& digest() const { return digest_; }
+  /// How it is asked by rows of named fields; null where it cannot be.
+  const RowPlan* rows() const { return rows_.get(); }
   /// Rows may be answered together or apart.
   bool by_rows() const { return by_rows_; }
   /// What rows cost, as measured when it was loaded.
@@ -69,6 +72,7 @@ class ServedModel {
   std::unique_ptr<onnx::Session> session_;
   Json signature_;
   std::string digest_;
+  std::unique_ptr<const RowPlan> rows_;
   bool by_rows_ = false;
   Nanos base_cost_{0};
   Nanos row_cost_{0};

@@ -160,6 +160,14 @@ std::vector<Repository::Model> Repository::answering(std::string_view model) con
   return out;
 }
 
+std::vector<std::string> Repository::names() const {
+  std::vector<std::string> out;
+  for (const Model& each : answering()) {
+    if (out.empty() || out.back() != each->name()) out.push_back(each->name());
+  }
+  return out;
+}
+
 std::vector<IndexRow> Repository::index(bool ready_only) const {
   const std::lock_guard lock(mutex_);
   std::vector<IndexRow> out;

@@ -49,6 +49,8 @@ class Repository {
   std::vector<Model> answering() const;
   /// The versions of a model that answer, from the oldest on; empty where there are none.
   std::vector<Model> answering(std::string_view model) const;
+  /// Of the models that answer, in byte order.
+  std::vector<std::string> names() const;
   std::vector<IndexRow> index(bool ready_only) const;
   /// Everything that was ever asked to be loaded answers.
   bool ready() const;

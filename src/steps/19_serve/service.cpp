@@ -18,13 +18,18 @@ Service::~Service() = default;
 
 void Service::infer(const records::InferRequest& request, records::InferResponse& response,
                     Completion& completion) {
+  auto model = repository_.find(request.model, request.version);
+  if (!model) return completion.done(std::move(model).error());
+  infer(std::move(*model), request, response, completion);
+}
+
+void Service::infer(Repository::Model model, const records::InferRequest& request,
+                    records::InferResponse& response, Completion& completion) {
   Asked asked;
   asked.arrived = Clock::now();
   asked.request = &request;
   asked.response = &response;
-  auto model = repository_.find(request.model, request.version);
-  if (!model) return completion.done(std::move(model).error());
-  asked.model = std::move(*model);
+  asked.model = std::move(model);
   auto question = asked.model->question(request, response.arena);
   if (!question) {
     asked.model->statistics().failed(Clock::now() - asked.arrived, Failure::kOther);

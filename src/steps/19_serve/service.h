@@ -24,6 +24,8 @@ struct ServiceOptions {
   std::int64_t batch_rows = 256;
   /// So long the first of a batch waits for others, when positive.
   Nanos batch_delay{0};
+  /// Of a body, decompressed.
+  std::size_t body_bytes = std::size_t{64} << 20;
 };
 
 class Workers;
@@ -44,6 +46,9 @@ class Service {
   /// `serve.queue_full`, `serve.timeout` or `serve.stopping` (Code::kUnavailable).
   void infer(const records::InferRequest& request, records::InferResponse& response,
              Completion& completion);
+  /// Asks this model, whatever answers for the request's name by now.
+  void infer(Repository::Model model, const records::InferRequest& request,
+             records::InferResponse& response, Completion& completion);
 
   /// Answers the load balancer: everything is loaded, and `stop_soon` was not called.
   bool ready() const { return !stopping_.load() && repository_.ready(); }

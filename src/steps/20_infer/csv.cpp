@@ -5,8 +5,8 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include "steps/20_infer/builder.h"
-#include "steps/20_infer/csv_records.h"
 #include "steps/20_infer/text_blocks.h"
+#include "steps/csv_records.h"
 
 namespace kingpost::steps::infer {
 namespace {

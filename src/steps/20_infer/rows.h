@@ -14,7 +14,7 @@
 #include "base/result.h"
 #include "engines/sql/session.h"
 #include "records/tensor.h"
-#include "steps/20_infer/signature.h"
+#include "steps/signature.h"
 
 namespace kingpost::steps::infer {
 

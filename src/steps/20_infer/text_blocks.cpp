@@ -136,8 +136,4 @@ Result<std::string> BlockCutter::cut(bool all) {
   return out;
 }
 
-std::int64_t count_lines(std::string_view text, char end) {
-  return std::count(text.begin(), text.end(), end);
-}
-
 }  // namespace kingpost::steps::infer

@@ -7,15 +7,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "steps/csv_records.h"
 
 namespace kingpost::steps::infer {
-
-struct RecordForm {
-  char end = '\n';
-  char delimiter = ',';
-  /// 0: records have no quotes.
-  char quote = '"';
-};
 
 /// Cuts bytes behind the ends of records. A quote opens at the beginning of a field only, closes at
 /// the next one, and stands twice within for itself (RFC 4180).
@@ -64,8 +58,5 @@ class TextInput {
   std::string path_;
   std::string seen_;
 };
-
-/// Lines of a text that ends with the given character.
-std::int64_t count_lines(std::string_view text, char end);
 
 }  // namespace kingpost::steps::infer

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a bundled model takes and gives.
-#include "steps/20_infer/signature.h"
+#include "steps/signature.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace kingpost::steps::infer {
+namespace kingpost::steps {
 namespace {
 
 Error malformed(const std::string& what) {
@@ -88,4 +88,4 @@ std::vector<AnswerColumn> answer_columns(const Signature& signature,
   return out;
 }
 
-}  // namespace kingpost::steps::infer
+}  // namespace kingpost::steps

@@ -11,7 +11,7 @@
 #include "engines/onnx/graph.h"
 #include "records/features.h"
 
-namespace kingpost::steps::infer {
+namespace kingpost::steps {
 
 struct Signature {
   records::Target target;
@@ -42,4 +42,4 @@ struct AnswerColumn {
 std::vector<AnswerColumn> answer_columns(const Signature& signature,
                                          const std::vector<onnx::Port>& outputs);
 
-}  // namespace kingpost::steps::infer
+}  // namespace kingpost::steps

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fields of CSV records.
-#include "steps/20_infer/csv_records.h"
+#include "steps/csv_records.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace kingpost::steps::infer {
+namespace kingpost::steps {
 
 CsvRecords::CsvRecords(std::string_view text, const RecordForm& form) : text_(text), form_(form) {
   for (const char c : {form.delimiter, '\n', '\r'}) stops_[static_cast<unsigned char>(c)] = true;
@@ -74,4 +74,8 @@ void CsvRecords::quoted() {
   if (at_ > behind) problem = "has text behind a closing quote";
 }
 
-}  // namespace kingpost::steps::infer
+std::int64_t count_lines(std::string_view text, char end) {
+  return std::count(text.begin(), text.end(), end);
+}
+
+}  // namespace kingpost::steps

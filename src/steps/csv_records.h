@@ -3,14 +3,20 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "steps/20_infer/text_blocks.h"
+namespace kingpost::steps {
 
-namespace kingpost::steps::infer {
+struct RecordForm {
+  char end = '\n';
+  char delimiter = ',';
+  /// 0: records have no quotes.
+  char quote = '"';
+};
 
 /// Plain fields are looked at where they lie. A lone CR ends a record as LF does.
 class CsvRecords {
@@ -46,4 +52,7 @@ class CsvRecords {
   std::int64_t lines_ = 0;
 };
 
-}  // namespace kingpost::steps::infer
+/// Lines of a text that ends with the given character.
+std::int64_t count_lines(std::string_view text, char end);
+
+}  // namespace kingpost::steps

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Open Inference Protocol over HTTP, with the extensions of Triton that its clients use.
+// The Open Inference Protocol over HTTP, with the extensions of Triton that its clients use; rows
+// of fields as KServe's version 1 and MLflow's scoring server take them.
 #pragma once
 
 #include <condition_variable>
@@ -25,7 +26,6 @@ class HttpRoutes final : public http::Handler {
   void handle(std::shared_ptr<http::Exchange> exchange) override;
 
  private:
-  class InferCall;
   struct Target;
 
   /// One thread for what takes long, one thing after the other.
@@ -49,14 +49,14 @@ class HttpRoutes final : public http::Handler {
 
   void route(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_model(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+  void route_rows(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+  void route_scoring(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
+  void send_names(const std::shared_ptr<http::Exchange>& exchange);
   void route_repository(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
 
   Service& service_;
   ServiceOptions options_;
   Errands errands_;
 };
-
-/// The HTTP status of an error: the caller's fault is 400, never 500.
-int http_status(Code code);
 
 }  // namespace kingpost::steps::serve

@@ -1,48 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "steps/19_serve/http_routes.h"
+#include "steps/19_serve/http/routes.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <vector>
 
 #include "base/text.h"
 #include "base/version.h"
-#include "protocols/open_inference/infer_reader.h"
-#include "protocols/open_inference/infer_writer.h"
 #include "steps/19_serve/describe.h"
+#include "steps/19_serve/http/infer_call.h"
+#include "steps/19_serve/http/reply.h"
+#include "steps/19_serve/http/row_call.h"
 
 namespace kingpost::steps::serve {
 namespace {
 
-using http::Exchange;
-using Shared = std::shared_ptr<Exchange>;
-
-constexpr std::string_view kJsonLength = "Inference-Header-Content-Length";
-
-void send_json(const Shared& exchange, int status, std::string_view body) {
-  exchange->status(status);
-  exchange->add_header("Content-Type", "application/json");
-  exchange->answer() = body;
-  exchange->finish();
-}
-
-void send(const Shared& exchange, const Json& json) {
-  send_json(exchange, 200, json.dump());
-}
-
-void refuse(const Shared& exchange, int status, std::string_view why) {
-  send_json(exchange, status, open_inference::error_body(why));
-}
-
-void refuse(const Shared& exchange, const Error& error) {
-  refuse(exchange, http_status(error.code()), error.what());
-}
-
-void send(const Shared& exchange, const Status& status) {
-  if (!status) return refuse(exchange, status.error());
-  exchange->finish();
-}
+using Shared = SharedExchange;
 
 int hex(char digit) {
   if (digit >= '0' && digit <= '9') return digit - '0';
@@ -68,6 +41,10 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
+void refuse_verb(const Shared& exchange) {
+  refuse(exchange, 405, "Method Not Allowed");
+}
+
 Json server_metadata() {
   Json extensions = Json::array();
   for (const char* each : {"classification", "model_repository", "model_configuration",
@@ -80,31 +57,6 @@ Json server_metadata() {
 
 }  // namespace
 
-int http_status(Code code) {
-  switch (code) {
-    case Code::kInvalidInput:
-    case Code::kDataRejected:
-    case Code::kAlreadyExists:
-    case Code::kCancelled:
-      return 400;
-    case Code::kNotFound:
-      return 404;
-    case Code::kConflict:
-    case Code::kPrecondition:
-      return 409;
-    case Code::kUnavailable:
-      return 503;
-    case Code::kExhausted:
-      return 429;
-    case Code::kNotBuilt:
-      return 501;
-    case Code::kCorrupt:
-    case Code::kInternal:
-      break;
-  }
-  return 500;
-}
-
 // The path in parts, percent-decoded, and where the first that was not looked at stands.
 struct HttpRoutes::Target {
   std::vector<std::string> parts;
@@ -114,89 +66,6 @@ struct HttpRoutes::Target {
   bool is(std::size_t at, std::string_view word) const {
     return at < parts.size() && parts[at] == word;
   }
-};
-
-// One infer request on its way; lives until it is answered.
-class HttpRoutes::InferCall final : public Completion {
- public:
-  /// `header`: the length of the JSON in front of tensors, where the request says it.
-  static void begin(Service& service, Shared exchange, std::string model, std::string version) {
-    auto& free = free_calls();
-    std::unique_ptr<InferCall> call;
-    if (free.empty()) {
-      call.reset(new InferCall);
-    } else {
-      call = std::move(free.back());
-      free.pop_back();
-    }
-    call->exchange_ = std::move(exchange);
-    call->model_ = std::move(model);
-    call->version_ = std::move(version);
-    call->request_.clear();
-    call->response_.clear();
-    // It belongs to itself until it is done.
-    call.release()->ask(service);
-  }
-
-  void done(Status status) override {
-    std::unique_ptr<InferCall> self(this);
-    const Shared exchange = std::move(exchange_);
-    if (status) {
-      answer(exchange);
-    } else {
-      refuse(exchange, status.error());
-    }
-    constexpr std::size_t kMost = 8;
-    if (free_calls().size() < kMost) free_calls().push_back(std::move(self));
-  }
-
- private:
-  InferCall() = default;
-
-  // Memory that is warm is used again by the thread that ended a request.
-  static std::vector<std::unique_ptr<InferCall>>& free_calls() {
-    thread_local std::vector<std::unique_ptr<InferCall>> calls;
-    return calls;
-  }
-
-  void answer(const Shared& exchange) {
-    std::string& body = exchange->answer();
-    const auto header = open_inference::write_infer(request_, response_, body);
-    if (!header) {
-      body.clear();
-      return refuse(exchange, header.error());
-    }
-    if (*header) exchange->add_header(kJsonLength, format("{}", **header));
-    exchange->add_header("Content-Type", *header ? "application/octet-stream" : "application/json");
-    exchange->finish();
-  }
-
-  void ask(Service& service) {
-    const std::string_view length = exchange_->header(kJsonLength);
-    std::optional<std::size_t> header;
-    if (!length.empty()) {
-      std::size_t number = 0;
-      const auto [end, error] =
-          std::from_chars(length.data(), length.data() + length.size(), number);
-      if (error != std::errc() || end != length.data() + length.size()) {
-        return done(fail(Code::kInvalidInput, "infer.request_malformed",
-                         "the header {} is no number: {}", kJsonLength, shown(length)));
-      }
-      header = number;
-    }
-    request_.model = model_;
-    request_.version = version_;
-    Status read = reader_.read(exchange_->body(), header, request_);
-    if (!read) return done(std::move(read));
-    service.infer(request_, response_, *this);
-  }
-
-  Shared exchange_;
-  std::string model_;
-  std::string version_;
-  open_inference::InferReader reader_;
-  records::InferRequest request_;
-  records::InferResponse response_;
 };
 
 HttpRoutes::HttpRoutes(Service& service, const ServiceOptions& options)
@@ -244,19 +113,22 @@ void HttpRoutes::handle(Shared exchange) {
   // `/v2/` is `/v2`.
   if (target.size() > 1 && target.parts.back().empty()) target.parts.pop_back();
   if (!fine) return refuse(exchange, 404, "Not Found");
-  if (const auto coded = exchange->header("Content-Encoding");
-      !coded.empty() && coded != "identity") {
-    return refuse(exchange, 415, "Unsupported compression type");
+  if (const Status plain = decode_body(*exchange, options_.body_bytes); !plain) {
+    int status = 400;
+    if (plain.error().code() == Code::kNotBuilt) status = 415;
+    if (plain.error().code() == Code::kExhausted) status = 413;
+    return refuse(exchange, status, plain.error().what());
   }
   route(target, exchange);
 }
 
 void HttpRoutes::route(const Target& target, const Shared& exchange) {
   const bool is_read = target.method == "GET" || target.method == "HEAD";
-  if (!target.is(0, "v2")) return refuse(exchange, 404, "Not Found");
+  if (target.is(0, "v1")) return route_rows(target, exchange);
+  if (!target.is(0, "v2")) return route_scoring(target, exchange);
   if (target.is(1, "models") && target.size() > 3) return route_model(target, exchange);
   if (target.is(1, "repository")) return route_repository(target, exchange);
-  if (!is_read) return refuse(exchange, 405, "Method Not Allowed");
+  if (!is_read) return refuse_verb(exchange);
   if (target.size() == 1) return send(exchange, server_metadata());
   if (target.is(1, "health") && target.is(2, "live") && target.size() == 3) {
     return send(exchange, Json::object().set("live", true));
@@ -271,12 +143,12 @@ void HttpRoutes::route(const Target& target, const Shared& exchange) {
   }
   if (target.size() == 3) return route_model(target, exchange);
   if (target.size() > 3) return refuse(exchange, 404, "Not Found");
+  send_names(exchange);
+}
+
+void HttpRoutes::send_names(const Shared& exchange) {
   Json names = Json::array();
-  std::string last;
-  for (const auto& model : service_.repository().answering()) {
-    if (model->name() != last) names.push(model->name());
-    last = model->name();
-  }
+  for (std::string& each : service_.repository().names()) names.push(std::move(each));
   send(exchange, Json::object().set("models", std::move(names)));
 }
 
@@ -288,14 +160,14 @@ void HttpRoutes::route_model(const Target& target, const Shared& exchange) {
   if (target.size() > rest + 1) return refuse(exchange, 404, "Not Found");
   const std::string verb = target.size() > rest ? target.parts[rest] : std::string();
   if (verb == "infer") {
-    if (target.method != "POST") return refuse(exchange, 405, "Method Not Allowed");
-    return InferCall::begin(service_, exchange, name, version);
+    if (target.method != "POST") return refuse_verb(exchange);
+    return infer(service_, exchange, name, version);
   }
   if (!verb.empty() && verb != "ready" && verb != "config" && verb != "stats") {
     return refuse(exchange, 404, "Not Found");
   }
   if (target.method != "GET" && target.method != "HEAD") {
-    return refuse(exchange, 405, "Method Not Allowed");
+    return refuse_verb(exchange);
   }
   const auto found = service_.repository().find(name, version);
   if (verb == "ready") {
@@ -311,12 +183,64 @@ void HttpRoutes::route_model(const Target& target, const Shared& exchange) {
                                                : std::vector<Repository::Model>{*found}));
 }
 
+// KServe's version 1: objects in, predictions out.
+void HttpRoutes::route_rows(const Target& target, const Shared& exchange) {
+  const bool is_read = target.method == "GET" || target.method == "HEAD";
+  const bool versioned = target.size() == 5 && target.is(3, "versions");
+  if (!target.is(1, "models") || target.size() < 2 || (target.size() > 3 && !versioned)) {
+    return refuse(exchange, 404, "Not Found");
+  }
+  if (target.size() == 2) return is_read ? send_names(exchange) : refuse_verb(exchange);
+  constexpr std::string_view kPredict = ":predict";
+  std::string last = target.parts.back();
+  const bool asks = last.size() > kPredict.size() && last.ends_with(kPredict);
+  if (asks) last.resize(last.size() - kPredict.size());
+  const std::string& model = versioned ? target.parts[2] : last;
+  const std::string version = versioned ? last : std::string();
+  if (asks) {
+    if (target.method != "POST") return refuse_verb(exchange);
+    return ask_rows(service_, exchange, {model, version, RowStyle::kPredict});
+  }
+  if (!is_read) return refuse_verb(exchange);
+  const auto found = service_.repository().find(model, version);
+  if (!found) return refuse(exchange, found.error());
+  send(exchange, Json::object().set("name", model).set("ready", true));
+}
+
+// MLflow's scoring server, and SageMaker's.
+void HttpRoutes::route_scoring(const Target& target, const Shared& exchange) {
+  const bool is_invoke = target.size() == 3 && target.is(0, "models") && target.is(2, "invoke");
+  const bool is_score = target.size() == 1 && target.is(0, "invocations");
+  if (is_invoke || is_score) {
+    if (target.method != "POST") return refuse_verb(exchange);
+    if (is_invoke) {
+      return ask_rows(service_, exchange, {target.parts[1], "", RowStyle::kMlflow});
+    }
+    const std::vector<std::string> names = service_.repository().names();
+    if (names.size() != 1) {
+      return refuse(exchange, 404,
+                    format("/invocations is for a server of one model, and this one has {}: use "
+                           "/models/NAME/invoke",
+                           names.size()));
+    }
+    return ask_rows(service_, exchange, {names[0], "", RowStyle::kMlflow});
+  }
+  const bool is_health = target.is(0, "ping") || target.is(0, "health");
+  if (target.size() != 1 || (!is_health && !target.is(0, "version"))) {
+    return refuse(exchange, 404, "Not Found");
+  }
+  if (target.method != "GET" && target.method != "HEAD") return refuse_verb(exchange);
+  if (!is_health) return send_text(exchange, "text/plain", kingpost_version());
+  if (!service_.ready()) return refuse(exchange, 503, "not ready");
+  send_text(exchange, "application/json", "\n");
+}
+
 void HttpRoutes::route_repository(const Target& target, const Shared& exchange) {
   const bool is_index = target.size() == 3 && target.is(2, "index");
   const bool is_change = target.size() == 5 && target.is(2, "models") &&
                          (target.is(4, "load") || target.is(4, "unload"));
   if (!is_index && !is_change) return refuse(exchange, 404, "Not Found");
-  if (target.method != "POST") return refuse(exchange, 405, "Method Not Allowed");
+  if (target.method != "POST") return refuse_verb(exchange);
   const std::string_view body = trim(exchange->body());
   const auto json = body.empty() ? Result<Json>(Json::object()) : parse_json(std::string(body));
   if (!json) return refuse(exchange, 400, "failed to parse the request JSON buffer");

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers over HTTP, compressed where the client accepts that.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "engines/http/server.h"
+
+namespace kingpost::steps::serve {
+
+using SharedExchange = std::shared_ptr<http::Exchange>;
+
+/// The HTTP status of an error: the caller's fault is 400, never 500.
+int http_status(Code code);
+
+/// Sends what stands in the exchange. Short answers are not compressed.
+void finish(const SharedExchange& exchange);
+
+void send_json(const SharedExchange& exchange, int status, std::string_view body);
+void send(const SharedExchange& exchange, const Json& json);
+/// An empty body, or the error.
+void send(const SharedExchange& exchange, const Status& status);
+void send_text(const SharedExchange& exchange, std::string_view type, std::string_view body);
+
+/// {"error": "..."}
+void refuse(const SharedExchange& exchange, int status, std::string_view why);
+void refuse(const SharedExchange& exchange, const Error& error);
+
+/// Decompresses the body of a request. Fails with `http.coding_unknown` (Code::kNotBuilt) and as
+/// archive::decompress.
+Status decode_body(http::Exchange& exchange, std::size_t most);
+
+}  // namespace kingpost::steps::serve
