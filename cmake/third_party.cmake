@@ -26,6 +26,15 @@ target_compile_definitions(kingpost_soci INTERFACE SOCICONFIG_H_INCLUDED SOCI_HA
 target_link_libraries(kingpost_soci INTERFACE ${SOCI_CORE} ${SOCI_SQLITE3})
 add_library(kingpost::soci ALIAS kingpost_soci)
 
+# Only the core of it: its own package file for CMake also wants its server.
+find_path(PROMETHEUS_INCLUDE prometheus/text_serializer.h REQUIRED)
+find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+mark_as_advanced(PROMETHEUS_INCLUDE PROMETHEUS_CORE)
+add_library(kingpost_prometheus INTERFACE)
+target_include_directories(kingpost_prometheus SYSTEM INTERFACE ${PROMETHEUS_INCLUDE})
+target_link_libraries(kingpost_prometheus INTERFACE ${PROMETHEUS_CORE})
+add_library(kingpost::prometheus ALIAS kingpost_prometheus)
+
 file(GLOB adbc_sources ${deps}/adbc/src/*.cc)
 add_library(adbc_driver_manager STATIC ${adbc_sources})
 target_include_directories(adbc_driver_manager SYSTEM PUBLIC ${deps}/adbc/include)

@@ -367,6 +367,53 @@ class LifeTest(unittest.TestCase):
         told = served.json("POST", "/invocations", "{}", 404)
         self.assertIn("/models/NAME/invoke", told["error"])
 
+    def metrics(self, served):
+        """Every sample by its name and labels."""
+        code, headers, body = served.ask("GET", "/metrics")
+        self.assertEqual((code, headers["Content-Type"]),
+                         (200, "text/plain; version=0.0.4; charset=utf-8"))
+        out = {}
+        for line in body.decode().splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                self.assertNotIn(name, out)
+                out[name] = float(value)
+        return out
+
+    def test_metrics(self):
+        served = self.serve()
+        before = self.metrics(served)
+        of = 'model="houses",version="1"'
+        self.assertEqual(before[f"nv_inference_request_success{{{of}}}"], 0)
+        path = "/v1/models/houses:predict"
+        rows = [{"area": None, "kind": "castle"}, {"area": 50, "kind": None},
+                {"area": 60, "kind": "flat"}]
+        example = json.loads((self.bundle / "input_example.json").read_text())["columns"]
+        rows = [{name: row.get(name) for name in example} for row in rows]
+        served.json("POST", path, json.dumps(rows))
+        served.json("POST", path, json.dumps(rows[:1]))
+        served.json("POST", path, "x", 400)
+        served.json("POST", "/v2/models/houses/infer", "x", 400)
+        served.json("POST", '/v2/models/other"/infer', '{"inputs":[]}', 404)
+        after = self.metrics(served)
+        for name, value in [
+                (f"nv_inference_request_success{{{of}}}", 2), (f"nv_inference_count{{{of}}}", 4),
+                (f"kingpost_rows_total{{{of}}}", 4),
+                (f"kingpost_null_predictions_total{{{of}}}", 0),
+                (f'kingpost_batch_rows_bucket{{{of},le="1"}}', 1),
+                (f'kingpost_batch_rows_bucket{{{of},le="4"}}', 2),
+                (f'kingpost_nulls_total{{{of},column="area"}}', 2),
+                (f'kingpost_nulls_total{{{of},column="kind"}}', 1),
+                (f'kingpost_unseen_total{{{of},column="kind"}}', 2),
+                (f'kingpost_request_seconds_count{{{of},phase="whole"}}', 2),
+                (f'kingpost_request_seconds_bucket{{{of},phase="infer",le="+Inf"}}', 2),
+                ('kingpost_errors_total{model="houses",id="infer.json_malformed"}', 2),
+                ('kingpost_errors_total{model="",id="serve.model_unknown"}', 1),
+                ('kingpost_http_answers_total{code="404"}', 1), ("kingpost_ready", 1)]:
+            self.assertEqual(after[name], value, name)
+        self.assertGreater(after["process_resident_memory_bytes"], 1e6)
+        self.assertGreater(after[f'kingpost_request_seconds_sum{{{of},phase="whole"}}'], 0)
+
     def test_it_needs_neither_sql_nor_training(self):
         done = subprocess.run(["ldd", SERVE], capture_output=True, text=True, check=True)
         for word in ("duckdb", "sqlite", "soci", "adbc", "lightgbm", "archive", "yaml"):

@@ -88,6 +88,7 @@ Status serve(const Options& options) {
   TRY_STATUS(service.repository().load_all());
   auto routes = std::make_unique<HttpRoutes>(service, options.service);
   TRY(const auto server, http::Server::start(options.http, *routes));
+  routes->watch(*server);
   for (const auto& model : service.repository().answering()) {
     say(format("model {}/{} is ready\n", model->name(), model->version()));
   }

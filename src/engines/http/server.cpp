@@ -52,6 +52,7 @@ struct Shared {
   std::mutex mutex;
   /// Those that are there, so that a drain can close the idle ones.
   std::set<Connection*> all;
+  std::array<std::atomic<std::uint64_t>, 600> answers{};
 
   std::size_t count() {
     const std::lock_guard lock(mutex);
@@ -181,6 +182,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void send() {
     const bool head_only = !is_refused_ && method() == "HEAD";
     keep_alive_ = keep_alive_ && !shared_.draining.load();
+    shared_.answers[static_cast<std::size_t>(status_) % shared_.answers.size()].fetch_add(
+        1, std::memory_order_relaxed);
     const auto reason = view(
         beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status_))));
     head_ = format("HTTP/1.1 {} {}\r\nContent-Length: {}\r\n{}{}\r\n", status_, reason,
@@ -226,7 +229,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 class BeastServer final : public Server {
  public:
   BeastServer(const ServerOptions& options, Handler& handler)
-      : shared_{options, handler, {}, {}, {}} {
+      : shared_{options, handler, {}, {}, {}, {}} {
     const int threads = threads_or_all(options.threads);
     for (int i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>());
     acceptor_.emplace(loops_[0]->context);
@@ -271,6 +274,14 @@ class BeastServer final : public Server {
 
   int port() const override { return port_; }
   std::size_t connections() const override { return shared_.count(); }
+  std::map<int, std::uint64_t> answers() const override {
+    std::map<int, std::uint64_t> out;
+    for (std::size_t i = 0; i < shared_.answers.size(); ++i) {
+      const std::uint64_t count = shared_.answers[i].load(std::memory_order_relaxed);
+      if (count > 0) out[static_cast<int>(i)] = count;
+    }
+    return out;
+  }
 
   void drain(std::chrono::milliseconds most) override {
     shared_.draining.store(true);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -78,6 +79,8 @@ class Server {
 
   virtual int port() const = 0;
   virtual std::size_t connections() const = 0;
+  /// How many answers were begun, by status: 200, 404 and so on.
+  virtual std::map<int, std::uint64_t> answers() const = 0;
   /// Accepts no more, closes connections without a request, and returns when the others have their
   /// answers or `most` has passed.
   virtual void drain(std::chrono::milliseconds most) = 0;

@@ -75,6 +75,7 @@ class Watch {
 Status finish(Asked& asked, const Phases& phases, Status outcome) {
   Statistics& statistics = asked.model->statistics();
   if (outcome) {
+    asked.model->columns().add(asked.question, *asked.response);
     outcome = classify(*asked.request, asked.model->signature(), *asked.response);
   }
   const Nanos whole = Clock::now() - asked.arrived;

@@ -47,8 +47,10 @@ ServedModel::ServedModel(ModelSource source)
 
 Result<std::shared_ptr<const ServedModel>> ServedModel::load(const ModelSource& source) {
   const std::shared_ptr<ServedModel> model(new ServedModel(source));
+  const auto from = Clock::now();
   TRY_STATUS(model->open());
   TRY_STATUS(model->warm_up());
+  model->load_time_ = Clock::now() - from;
   return std::shared_ptr<const ServedModel>(model);
 }
 
@@ -59,6 +61,11 @@ Status ServedModel::open_bundle() {
   TRY(signature_, bundle.json("signature.json"));
   digest_ = bundle.digest();
   TRY(session_, onnx::Session::load(bytes));
+  Json features;
+  if (bundle.find("features.json") != nullptr) {
+    TRY(features, bundle.json("features.json"));
+  }
+  columns_ = std::make_unique<ColumnCounts>(*session_, features);
   return {};
 }
 
@@ -73,6 +80,7 @@ Status ServedModel::open() {
     TRY(const std::string bytes, read_file(source_.path));
     digest_ = sha256_of(bytes);
     TRY(session_, onnx::Session::load(bytes));
+    columns_ = std::make_unique<ColumnCounts>(*session_, Json());
   }
   by_rows_ = says_rows(*session_);
   TRY(rows_, RowPlan::of(*session_, signature_));

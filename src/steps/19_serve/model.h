@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "engines/onnx/session/session.h"
 #include "records/inference.h"
+#include "steps/19_serve/column_counts.h"
 #include "steps/19_serve/question.h"
 #include "steps/19_serve/rows.h"
 #include "steps/19_serve/statistics.h"
@@ -59,6 +60,9 @@ class ServedModel {
 
   /// Counters are no part of what the model is.
   Statistics& statistics() const { return statistics_; }
+  ColumnCounts& columns() const { return *columns_; }
+  /// How long it took to read it and make it ready.
+  Nanos load_time() const { return load_time_; }
 
  private:
   explicit ServedModel(ModelSource source);
@@ -76,7 +80,9 @@ class ServedModel {
   bool by_rows_ = false;
   Nanos base_cost_{0};
   Nanos row_cost_{0};
+  Nanos load_time_{0};
   mutable Statistics statistics_;
+  mutable std::unique_ptr<ColumnCounts> columns_;
 };
 
 }  // namespace kingpost::steps::serve

@@ -16,6 +16,10 @@ Service::Service(const ServiceOptions& options)
 
 Service::~Service() = default;
 
+void Service::refused(std::string_view model, const Error& error) {
+  errors_.add(error.id() == "serve.model_unknown" ? std::string_view() : model, error.id());
+}
+
 void Service::infer(const records::InferRequest& request, records::InferResponse& response,
                     Completion& completion) {
   auto model = repository_.find(request.model, request.version);

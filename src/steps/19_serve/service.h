@@ -50,6 +50,11 @@ class Service {
   void infer(Repository::Model model, const records::InferRequest& request,
              records::InferResponse& response, Completion& completion);
 
+  /// Each way in says what it refuses, whatever the protocol. A name that no model has is not kept:
+  /// anybody may send any number of them.
+  void refused(std::string_view model, const Error& error);
+  std::vector<ErrorCounts::Row> errors() const { return errors_.read(); }
+
   /// Answers the load balancer: everything is loaded, and `stop_soon` was not called.
   bool ready() const { return !stopping_.load() && repository_.ready(); }
   /// Not ready from now on; requests are answered as before.
@@ -58,6 +63,7 @@ class Service {
  private:
   ServiceOptions options_;
   Repository repository_;
+  ErrorCounts errors_;
   std::atomic<bool> stopping_{false};
   std::unique_ptr<Workers> workers_;
 };

@@ -23,6 +23,18 @@ std::vector<std::uint64_t> Histogram::buckets() const {
   return out;
 }
 
+void ErrorCounts::add(std::string_view model, std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  ++counts_[{std::string(model), std::string(id)}];
+}
+
+std::vector<ErrorCounts::Row> ErrorCounts::read() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Row> out;
+  for (const auto& [key, count] : counts_) out.push_back({key.first, key.second, count});
+  return out;
+}
+
 void Statistics::succeeded(Nanos whole, const Phases& phases) {
   whole_.add(whole);
   queue_.add(phases.queue);

@@ -8,6 +8,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace kingpost::steps::serve {
@@ -71,6 +76,23 @@ struct BatchCount {
   DurationCount input;
   DurationCount infer;
   DurationCount output;
+};
+
+/// How often each error came, by its id; errors are rare, so a lock is no matter.
+class ErrorCounts {
+ public:
+  /// `model` empty: before it was known which.
+  void add(std::string_view model, std::string_view id);
+  struct Row {
+    std::string model;
+    std::string id;
+    std::uint64_t count = 0;
+  };
+  std::vector<Row> read() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts_;
 };
 
 class Statistics {

@@ -28,13 +28,14 @@ class InferCall final : public Completion {
       call = std::move(free.back());
       free.pop_back();
     }
+    call->service_ = &service;
     call->exchange_ = std::move(exchange);
     call->model_ = std::move(model);
     call->version_ = std::move(version);
     call->request_.clear();
     call->response_.clear();
     // It belongs to itself until it is done.
-    call.release()->ask(service);
+    call.release()->ask();
   }
 
   void done(Status status) override {
@@ -43,6 +44,7 @@ class InferCall final : public Completion {
     if (status) {
       answer(exchange);
     } else {
+      service_->refused(model_, status.error());
       refuse(exchange, status.error());
     }
     constexpr std::size_t kMost = 8;
@@ -70,7 +72,7 @@ class InferCall final : public Completion {
     finish(exchange);
   }
 
-  void ask(Service& service) {
+  void ask() {
     const std::string_view length = exchange_->header(kJsonLength);
     std::optional<std::size_t> header;
     if (!length.empty()) {
@@ -87,9 +89,10 @@ class InferCall final : public Completion {
     request_.version = version_;
     Status read = reader_.read(exchange_->body(), header, request_);
     if (!read) return done(std::move(read));
-    service.infer(request_, response_, *this);
+    service_->infer(request_, response_, *this);
   }
 
+  Service* service_ = nullptr;
   SharedExchange exchange_;
   std::string model_;
   std::string version_;

@@ -7,10 +7,12 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "protocols/prometheus/exposition.h"
 #include "steps/19_serve/describe.h"
 #include "steps/19_serve/http/infer_call.h"
 #include "steps/19_serve/http/reply.h"
 #include "steps/19_serve/http/row_call.h"
+#include "steps/19_serve/metrics.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -226,6 +228,13 @@ void HttpRoutes::route_scoring(const Target& target, const Shared& exchange) {
     return ask_rows(service_, exchange, {names[0], "", RowStyle::kMlflow});
   }
   const bool is_health = target.is(0, "ping") || target.is(0, "health");
+  if (target.size() == 1 && target.is(0, "metrics")) {
+    if (target.method != "GET" && target.method != "HEAD") return refuse_verb(exchange);
+    const http::Server* const server = server_.load();
+    TransportCounts transport;
+    if (server != nullptr) transport = {server->connections(), server->answers()};
+    return send_text(exchange, prometheus_text::kExpositionType, metrics_text(service_, transport));
+  }
   if (target.size() != 1 || (!is_health && !target.is(0, "version"))) {
     return refuse(exchange, 404, "Not Found");
   }

@@ -3,6 +3,7 @@
 // of fields as KServe's version 1 and MLflow's scoring server take them.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -24,6 +25,8 @@ class HttpRoutes final : public http::Handler {
   ~HttpRoutes() override;
 
   void handle(std::shared_ptr<http::Exchange> exchange) override;
+  /// The server that calls it, whose counts are then told among the metrics.
+  void watch(const http::Server& server) { server_.store(&server); }
 
  private:
   struct Target;
@@ -56,6 +59,7 @@ class HttpRoutes final : public http::Handler {
 
   Service& service_;
   ServiceOptions options_;
+  std::atomic<const http::Server*> server_{nullptr};
   Errands errands_;
 };
 

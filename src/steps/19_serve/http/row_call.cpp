@@ -30,9 +30,9 @@ bool is_other_charset(std::string_view header) {
 class RowCall final : public Completion {
  public:
   static void begin(Service& service, SharedExchange exchange, RowRequest request) {
-    std::unique_ptr<RowCall> call(new RowCall(std::move(exchange), std::move(request)));
+    std::unique_ptr<RowCall> call(new RowCall(service, std::move(exchange), std::move(request)));
     // It belongs to itself until it is done.
-    call.release()->ask(service);
+    call.release()->ask();
   }
 
   void done(Status status) override {
@@ -42,11 +42,11 @@ class RowCall final : public Completion {
   }
 
  private:
-  RowCall(SharedExchange exchange, RowRequest request)
-      : exchange_(std::move(exchange)), asked_(std::move(request)) {}
+  RowCall(Service& service, SharedExchange exchange, RowRequest request)
+      : service_(service), exchange_(std::move(exchange)), asked_(std::move(request)) {}
 
-  void ask(Service& service) {
-    auto model = service.repository().find(asked_.model, asked_.version);
+  void ask() {
+    auto model = service_.repository().find(asked_.model, asked_.version);
     if (!model) return done(std::move(model).error());
     model_ = std::move(*model);
     Status read = read_rows();
@@ -59,7 +59,7 @@ class RowCall final : public Completion {
     if (rows_.rows == 0) return done({});
     request_.model = model_->name();
     request_.version = model_->version();
-    service.infer(model_, request_, response_, *this);
+    service_.infer(model_, request_, response_, *this);
   }
 
   Status read_rows() {
@@ -134,6 +134,7 @@ class RowCall final : public Completion {
   }
 
   void refuse_it(int status, const Error& error) {
+    service_.refused(model_ == nullptr ? std::string_view() : model_->name(), error);
     std::string out;
     if (asked_.style == RowStyle::kMlflow) {
       out = format("{{\"error_code\":\"{}\",\"message\":",
@@ -162,6 +163,7 @@ class RowCall final : public Completion {
     out += ']';
   }
 
+  Service& service_;
   SharedExchange exchange_;
   RowRequest asked_;
   Repository::Model model_;
