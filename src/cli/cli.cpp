@@ -27,6 +27,7 @@ class Parser {
     add_store();
     add_data();
     add_infer();
+    add_serve();
     add_models();
     add_rest();
   }
@@ -152,6 +153,18 @@ class Parser {
     infer->add_flag("--json", arguments.json, "the summary as JSON");
     infer->add_flag("-q,--quiet", arguments.quiet, "errors only");
     with_file_option(infer);
+  }
+
+  void add_serve() {
+    auto* serve = add(app_, "serve", "registered models behind HTTP", serve_command);
+    serve->add_option("MODELS", arguments.words,
+                      "NAME, NAME/3, NAME@ALIAS of the registry, or NAME=PATH of a bundle or ONNX "
+                      "file; default: every registered model");
+    serve->add_option("--http", arguments.port, "port; 0 is any that is free")
+        ->check(CLI::Range(0, 65535));
+    serve->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
+    serve->add_option("--threads", arguments.threads, "default: all")->check(CLI::Range(1, 1024));
+    with_file_option(serve);
   }
 
   void add_models() {

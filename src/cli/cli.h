@@ -43,6 +43,9 @@ struct Arguments {
   std::string memory;
   int threads = 0;
   std::vector<std::string> sources;
+  /// Of serve: -1 and "" where the pipeline file decides.
+  int port = -1;
+  std::string address;
   /// The whole line, for the journal.
   std::string line;
 };
@@ -73,6 +76,7 @@ Status package_command(const Arguments& arguments);
 Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
 Status infer_command(const Arguments& arguments);
+Status serve_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);
 Status doctor_command(const Arguments& arguments);

@@ -72,10 +72,9 @@ Status help_command(const Arguments& arguments) {
   }
   print(format("step {}: reads {}; writes {}\n\n", row->number, row->reads, row->writes));
   if (!row->command.empty()) {
-    print(
-        format("{}; kingpost {} --help lists its options\nthe pipeline file has no section for "
-               "it yet\n",
-               row->command, row->word));
+    print(format("{}; kingpost {} --help lists its options\n", row->command, row->word));
+    if (row->spec == nullptr) print("the pipeline file has no section for it yet\n");
+    if (row->spec != nullptr) print("\n" + help_text(row->spec()));
     return {};
   }
   if (row->spec == nullptr) {

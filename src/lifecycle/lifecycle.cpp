@@ -18,6 +18,7 @@
 #include "steps/14_select_best/select_best.h"
 #include "steps/15_package/package.h"
 #include "steps/16_register/register.h"
+#include "steps/19_serve/serve.h"
 
 namespace kingpost::lifecycle {
 
@@ -65,7 +66,8 @@ const std::vector<StepRow>& rows() {
        registering::spec, registering::check, registering::run, registering::key_parts},
       {17, "containerize", "version", "an OCI image"},
       {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
-      {19, "serve", "service", "Open Inference Protocol v2", kCommand},
+      {19, "serve", "service", "Open Inference Protocol v2", kCommand, 0, serve::spec, nullptr,
+       nullptr, nullptr, "kingpost serve MODEL"},
       {20, "infer", "rows", "predictions: online and batch", kCommand, 0, nullptr, nullptr, nullptr,
        nullptr, "kingpost infer MODEL IN OUT"},
       {21, "monitor", "request log, late labels", "drift, performance, alerts", kCommand},

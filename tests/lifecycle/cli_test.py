@@ -54,7 +54,7 @@ class Cli(unittest.TestCase):
         self.assertIn("asof", self.call("help", "curate"))
         self.assertIn("profiles", self.call("help", "file"))
         self.refused("help.unknown_step", 2, "help", "curat")
-        self.refused("help.step_not_built", 11, "help", "serve")
+        self.refused("help.step_not_built", 11, "help", "monitor")
         self.assertIn("kingpost infer MODEL IN OUT", self.call("help", "infer"))
         self.assertIn("kingpost report", self.call("data", "report", "--help"))
         self.call("runn", status=2)
@@ -92,7 +92,7 @@ class Cli(unittest.TestCase):
         self.assertEqual(len(numbered), 22)
         self.assertIn("1 table, 201 rows", numbered[0])
         self.assertIn("kingpost infer MODEL IN OUT", numbered[19])
-        self.assertIn("not built yet", numbered[18])
+        self.assertIn("not built yet", numbered[20])
 
     def test_data(self):
         self.refused("data.nothing_sealed", 7, "data", "show", "people")

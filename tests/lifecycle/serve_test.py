@@ -40,8 +40,8 @@ def made_rows():
 class Served:
     """A server at a free port."""
 
-    def __init__(self, *words):
-        self.process = subprocess.Popen([SERVE, "--http", "0", *map(str, words)],
+    def __init__(self, *words, program=(SERVE,), folder=None):
+        self.process = subprocess.Popen([*program, "--http", "0", *map(str, words)], cwd=folder,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.lines = []
         for line in self.process.stdout:
@@ -367,6 +367,48 @@ class LifeTest(unittest.TestCase):
         told = served.json("POST", "/invocations", "{}", 404)
         self.assertIn("/models/NAME/invoke", told["error"])
 
+    def test_registered_models(self):
+        """`kingpost serve`: by name, version and alias, with what the pipeline file says."""
+        with (self.base / "kingpost.yaml").open("a") as file:
+            file.write("\nserve: {batching: {max_rows: 7}, drain: 0}\n")
+        program = (KINGPOST, "serve")
+        for words in ([], ["houses_price"], ["houses_price/1", "houses_price@champion"],
+                      ["houses_price", f"houses={self.bundle}"]):
+            served = Served(*words, program=program, folder=self.base)
+            self.addCleanup(served.end)
+            config = served.json("GET", "/v2/models/houses_price/config")
+            self.assertEqual(config["max_batch_size"], 7)
+            names = served.json("GET", "/v2/models")["models"]
+            self.assertEqual(names, ["houses", "houses_price"] if words[1:] == [
+                f"houses={self.bundle}"] else ["houses_price"])
+            served.process.send_signal(signal.SIGTERM)
+            self.assertEqual(served.process.wait(SECONDS), 0)
+        unpacked, = (self.base / ".kingpost/serving").iterdir()
+        (unpacked / "README.md").write_text("damaged")
+        served = Served("houses_price", program=program, folder=self.base)
+        self.addCleanup(served.end)
+        self.assertNotEqual((unpacked / "README.md").read_text(), "damaged")
+
+        def refused(error, *words, folder=self.base):
+            done = subprocess.run([*program, *words], cwd=folder, capture_output=True, text=True,
+                                  timeout=SECONDS, check=False)
+            self.assertIn(error, done.stderr)
+            self.assertNotEqual(done.returncode, 0)
+        refused("registry.model_unknown", "other")
+        refused("registry.alias_unknown", "houses_price@nope")
+        with tempfile.TemporaryDirectory() as empty:
+            refused("file.pipeline_missing", folder=empty)
+            (Path(empty) / "data.csv").write_text("a\n1\n")
+            (Path(empty) / "kingpost.yaml").write_text(
+                "version: 1\nproject: p\ningest: {data: {path: data.csv}}\n")
+            refused("serve.nothing_registered", folder=empty)
+            alone = Path(empty) / "kingpost"
+            shutil.copy(KINGPOST, alone)
+            (Path(empty) / "lib").symlink_to(Path(KINGPOST).parent / "lib")
+            done = subprocess.run([alone, "serve", "x=y"], cwd=empty, capture_output=True,
+                                  text=True, check=False)
+            self.assertIn("serve.program_missing", done.stderr)
+
     def metrics(self, served):
         """Every sample by its name and labels."""
         code, headers, body = served.ask("GET", "/metrics")
@@ -420,7 +462,7 @@ class LifeTest(unittest.TestCase):
             self.assertNotIn(word, done.stdout)
 
     def test_sigterm_drains(self):
-        served = self.serve("--drain-seconds", "1")
+        served = self.serve("--drain", "1s")
         idle = socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
         served.process.send_signal(signal.SIGTERM)
         begun = time.monotonic()
@@ -437,14 +479,14 @@ class LifeTest(unittest.TestCase):
         idle.close()
 
     def test_a_second_signal_ends_it_at_once(self):
-        served = self.serve("--drain-seconds", "60")
+        served = self.serve("--drain", "60s")
         served.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         served.process.send_signal(signal.SIGTERM)
         self.assertEqual(served.process.wait(SECONDS), 0)
 
     def test_it_ends_amid_long_requests(self):
-        served = self.serve("--drain-seconds", "60")
+        served = self.serve("--drain", "60s")
         names = json.loads((self.bundle / "input_example.json").read_text())["columns"]
         rows = 60_000
         inputs = [{"name": name, "shape": [rows, 1],

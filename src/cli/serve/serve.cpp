@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "engines/http/server.h"
@@ -30,7 +31,7 @@ struct Options {
   std::vector<std::string> models;
   http::ServerOptions http;
   ServiceOptions service;
-  double drain_seconds = 5;
+  Micros drain = 5'000'000;
 };
 
 // NAME=PATH, or NAME/3=PATH.
@@ -65,12 +66,13 @@ sigset_t ending_signals() {
   return out;
 }
 
-// Until a signal, or so many seconds; true for a signal.
-bool wait_for_signal(double seconds) {
+// Until a signal, or so long; true for a signal.
+bool wait_for_signal(Micros time_to_wait) {
+  constexpr Micros kSecond = 1'000'000;
   const sigset_t signals = ending_signals();
   timespec time{};
-  time.tv_sec = static_cast<std::time_t>(seconds);
-  time.tv_nsec = static_cast<long>((seconds - static_cast<double>(time.tv_sec)) * 1e9);
+  time.tv_sec = static_cast<std::time_t>(time_to_wait / kSecond);
+  time.tv_nsec = static_cast<long>(time_to_wait % kSecond * 1000);
   return ::sigtimedwait(&signals, nullptr, &time) > 0;
 }
 
@@ -98,7 +100,7 @@ Status serve(const Options& options) {
   // Load balancers look first; requests are answered as before until they have looked.
   service.stop_soon();
   say("stopping\n");
-  const bool at_once = options.drain_seconds > 0 && wait_for_signal(options.drain_seconds);
+  const bool at_once = options.drain > 0 && wait_for_signal(options.drain);
   if (!at_once) server->drain(std::chrono::seconds(30));
   // Requests that still wait are finished on a server that does not listen any more.
   server->stop();
@@ -107,14 +109,31 @@ Status serve(const Options& options) {
   return {};
 }
 
+void add_duration(CLI::App& app, const std::string& name, Micros& into, const std::string& doc) {
+  app.add_option_function<std::string>(
+         name,
+         [&into, name](const std::string& text) {
+           const auto value = parse_duration(text);
+           if (!value || *value < 0) {
+             throw CLI::ValidationError(name, shown(text) + " is no duration such as 500us or 5s");
+           }
+           into = *value;
+         },
+         doc)
+      ->default_str(duration_text(into));
+}
+
 }  // namespace
 
 int serve_main(int count, char** words) {
   Options options;
   CLI::App app("kingpost-serve: models behind the Open Inference Protocol, version 2");
+  // So that `kingpost serve` can put its own words behind those of the pipeline file.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version", std::string(kingpost_version()));
   app.add_option("--model", options.models,
                  "NAME=PATH or NAME/VERSION=PATH: a bundle or .onnx file")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->required();
   app.add_option("--http", options.http.port, "port; 0 is any that is free")
       ->check(CLI::Range(0, 65535))
@@ -122,10 +141,17 @@ int serve_main(int count, char** words) {
   app.add_option("--address", options.http.address, "where to listen")->capture_default_str();
   app.add_option("--threads", options.http.threads, "0: as many as there are cores")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--drain-seconds", options.drain_seconds,
-                 "how long requests are still taken after SIGTERM")
-      ->check(CLI::Range(0.0, 3600.0))
+  add_duration(app, "--drain", options.drain, "how long requests are still taken after SIGTERM");
+  app.add_option("--batch-rows", options.service.batch_rows, "rows asked together at most")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->capture_default_str();
+  Micros delay = 0;
+  add_duration(app, "--batch-delay", delay, "how long the first of a batch waits for others");
+  app.add_option("--queue-rows", options.service.queue_rows, "rows of a model that may wait")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->capture_default_str();
+  Micros timeout = 0;
+  add_duration(app, "--timeout", timeout, "how long a request may wait that does not say; 0: ever");
   options.http.port = 8080;
   try {
     app.parse(count, words);
@@ -133,6 +159,8 @@ int serve_main(int count, char** words) {
     return app.exit(error);
   }
   options.service.threads = options.http.threads;
+  options.service.batch_delay = std::chrono::microseconds(delay);
+  options.service.timeout = std::chrono::microseconds(timeout);
   options.service.body_bytes = options.http.body_bytes;
   const Status done = serve(options);
   if (done) return 0;

@@ -12,7 +12,7 @@ Service::Service(const ServiceOptions& options)
     : options_(options),
       workers_(std::make_unique<Workers>(WorkerOptions{threads_or_all(options.threads),
                                                        options.queue_rows, options.batch_rows,
-                                                       options.batch_delay})) {}
+                                                       options.batch_delay, options.timeout})) {}
 
 Service::~Service() = default;
 

@@ -24,6 +24,8 @@ struct ServiceOptions {
   std::int64_t batch_rows = 256;
   /// So long the first of a batch waits for others, when positive.
   Nanos batch_delay{0};
+  /// So long a request may wait that does not say it itself; zero: for ever.
+  std::chrono::microseconds timeout{0};
   /// Of a body, decompressed.
   std::size_t body_bytes = std::size_t{64} << 20;
 };

@@ -38,7 +38,8 @@ Workers::~Workers() {
 void Workers::add(Asked asked, Completion& completion) {
   Statistics& statistics = asked.model->statistics();
   Waiting waiting{std::move(asked), &completion, std::nullopt};
-  const auto timeout = waiting.asked.request->timeout;
+  const auto own = waiting.asked.request->timeout;
+  const auto timeout = own.count() > 0 ? own : options_.timeout;
   if (timeout.count() > 0) waiting.deadline = waiting.asked.arrived + timeout;
   {
     const std::lock_guard lock(mutex_);

@@ -22,6 +22,8 @@ struct WorkerOptions {
   std::int64_t queue_rows = 0;
   std::int64_t batch_rows = 1;
   Nanos batch_delay{0};
+  /// Of requests that say none; zero: none.
+  std::chrono::microseconds timeout{0};
 };
 
 class Workers {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// kingpost serve: registered models, given to kingpost-serve.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/output.h"
+#include "steps/19_serve/serve.h"
+#include "steps/bundle.h"
+
+namespace kingpost::cli {
+namespace {
+
+// Of a model without the alias champion, the newest version.
+Result<std::vector<std::string>> all_models(store::Registry& registry) {
+  TRY(const auto models, registry.models());
+  std::vector<std::string> out;
+  for (const auto& each : models) out.push_back(each.name);
+  if (out.empty()) {
+    return fail(Code::kNotFound, "serve.nothing_registered", "no model is registered here")
+        .hint("`kingpost run` registers the winner; or name a bundle's folder as NAME=PATH");
+  }
+  return out;
+}
+
+// The bundle as a folder beside the store: what lies there whole is used again.
+Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& store) {
+  const std::string folder = resolve_path(store, "serving/" + bundle.digest());
+  const auto there = steps::Bundle::in_folder(folder);
+  if (there && there->digest() == bundle.digest() && there->verify()) return folder;
+  std::error_code fault;
+  std::filesystem::remove_all(folder, fault);
+  TRY_STATUS(make_folders(parent_of(folder)));
+  TRY_STATUS(bundle.write_to(folder));
+  return folder;
+}
+
+class Words {
+ public:
+  Words(const Arguments& arguments) : arguments_(arguments) {}
+
+  Result<std::vector<std::string>> make() {
+    words_ = {program_folder() + "/kingpost-serve"};
+    TRY_STATUS(take_settings());
+    TRY_STATUS(take_models());
+    // Of an option that stands twice the last counts.
+    if (arguments_.port >= 0) add("--http", format("{}", arguments_.port));
+    if (!arguments_.address.empty()) add("--address", arguments_.address);
+    if (arguments_.threads > 0) add("--threads", format("{}", arguments_.threads));
+    return std::move(words_);
+  }
+
+ private:
+  void add(std::string option, std::string value) {
+    words_.push_back(std::move(option));
+    words_.push_back(std::move(value));
+  }
+
+  // What is said in the pipeline file, where there is one.
+  Status take_settings() {
+    const auto file = lifecycle::find_pipeline_file(arguments_.file);
+    if (!file && arguments_.file.empty()) return {};
+    TRY(const auto pipeline, load(arguments_));
+    for (std::string& each : steps::serve::command_words(pipeline.section("serve"))) {
+      words_.push_back(std::move(each));
+    }
+    return {};
+  }
+
+  Status take_models() {
+    std::vector<std::string> names = arguments_.words;
+    std::vector<std::string> stored;
+    for (const std::string& each : names) {
+      if (each.find('=') == std::string::npos) {
+        stored.push_back(each);
+      } else {
+        add("--model", each);
+      }
+    }
+    if (!names.empty() && stored.empty()) return {};
+    TRY(auto store, open_store(arguments_));
+    store::Registry& registry = store.journal->registry();
+    if (names.empty()) {
+      TRY(stored, all_models(registry));
+    }
+    std::set<std::string> taken;
+    for (const std::string& each : stored) {
+      TRY(const auto version, registry.resolve(each));
+      // Two aliases may stand for one version.
+      const std::string name = format("{}/{}", version.model, version.version);
+      if (!taken.insert(name).second) continue;
+      TRY(const auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+      TRY(const std::string folder, unpacked(bundle, store.objects.folder()));
+      add("--model", format("{}={}", name, folder));
+    }
+    return {};
+  }
+
+  const Arguments& arguments_;
+  std::vector<std::string> words_;
+};
+
+}  // namespace
+
+Status serve_command(const Arguments& arguments) {
+  TRY(std::vector<std::string> words, Words(arguments).make());
+  std::vector<char*> line;
+  for (std::string& each : words) line.push_back(each.data());
+  line.push_back(nullptr);
+  ::execv(line[0], line.data());
+  return fail(Code::kNotFound, "serve.program_missing", "{} cannot be started: {}",
+              shown(words[0], 200), std::strerror(errno))
+      .hint("it is built and installed beside kingpost");
+}
+
+}  // namespace kingpost::cli

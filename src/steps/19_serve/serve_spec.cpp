@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The keys of the section `serve`.
+#include "base/clock.h"
+#include "base/format.h"
+#include "steps/19_serve/serve.h"
+
+namespace kingpost::steps::serve {
+namespace {
+
+Field batching() {
+  return object_of({.name = "batching", .doc = "requests of several clients asked together"},
+                   {.fields = {{.name = "max_rows",
+                                .kind = FieldKind::kInteger,
+                                .doc = "so many rows together at most",
+                                .fallback = "256",
+                                .least = 1},
+                               {.name = "max_delay",
+                                .kind = FieldKind::kDuration,
+                                .doc = "so long the first waits for others; 0: what waits anyhow "
+                                       "is taken together",
+                                .fallback = "0",
+                                .least = 0}}});
+}
+
+}  // namespace
+
+const Field& spec() {
+  static const Field field = [] {
+    Shape top{
+        .fields = {
+            {.name = "address",
+             .kind = FieldKind::kText,
+             .doc = "where to listen; 0.0.0.0 is every network",
+             .fallback = "127.0.0.1"},
+            {.name = "http",
+             .kind = FieldKind::kInteger,
+             .doc = "port of HTTP/1.1; 0 is any that is free",
+             .fallback = "8080",
+             .least = 0,
+             .most = 65535},
+            {.name = "threads",
+             .kind = FieldKind::kInteger,
+             .doc = "0: as many as the machine has cores",
+             .fallback = "0",
+             .least = 0,
+             .most = 1024},
+            batching(),
+            {.name = "queue_rows",
+             .kind = FieldKind::kInteger,
+             .doc = "so many rows of a model may wait; more are refused with 503",
+             .fallback = "100000",
+             .least = 1},
+            {.name = "timeout",
+             .kind = FieldKind::kDuration,
+             .doc = "a request that waits longer is refused, unless it says so itself; 0: never",
+             .fallback = "0",
+             .least = 0},
+            {.name = "drain",
+             .kind = FieldKind::kDuration,
+             .doc = "how long requests are still taken after SIGTERM",
+             .fallback = "5s",
+             .least = 0},
+        }};
+    return object_of({.name = "serve", .doc = "19: Open Inference Protocol, rows, metrics"},
+                     std::move(top));
+  }();
+  return field;
+}
+
+std::vector<std::string> command_words(const Node& section) {
+  const Node& batch = section.at("batching");
+  const auto duration = [](const Node& node, std::string_view key) {
+    return duration_text(node.integer(key));
+  };
+  return {"--address",     section.text_at("address"),
+          "--http",        format("{}", section.integer("http")),
+          "--threads",     format("{}", section.integer("threads")),
+          "--batch-rows",  format("{}", batch.integer("max_rows")),
+          "--batch-delay", duration(batch, "max_delay"),
+          "--queue-rows",  format("{}", section.integer("queue_rows")),
+          "--timeout",     duration(section, "timeout"),
+          "--drain",       duration(section, "drain")};
+}
+
+}  // namespace kingpost::steps::serve
