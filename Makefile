@@ -64,7 +64,7 @@ format:
 
 bench: PRESET = release
 bench: build
-	@$(PYTHON) tools/setup.py --with clients --with bench
+	@$(PYTHON) tools/setup.py --with clients --with bench --with mlserver --with bentoml --with mlflow --with triton
 	@$(PYTHON) $(BENCH)
 
 clean:
