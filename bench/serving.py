@@ -4,6 +4,7 @@
 serve beside MLServer, BentoML, MLflow's scoring server and Triton, each alone on the machine."""
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -58,14 +59,14 @@ class Server:
             except OSError:
                 continue
             if int(fields[3]) == self.process.pid:
-                yield fields
+                yield int(path.parent.name), fields
 
     def cpu_seconds(self):
-        ticks = sum(int(f[11]) + int(f[12]) + int(f[13]) + int(f[14]) for f in self.processes())
+        ticks = sum(int(f[11]) + int(f[12]) + int(f[13]) + int(f[14]) for _, f in self.processes())
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
-        pages = sum(int(fields[21]) for fields in self.processes())
+        pages = sum(int(fields[21]) for _, fields in self.processes())
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def end(self):
@@ -77,8 +78,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 continue
         # What it left behind in its session.
-        for fields in list(self.processes()):
-            os.kill(int(fields[2]), signal.SIGKILL)
+        for pid, _ in list(self.processes()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def kingpost_server(folder, port):

@@ -25,6 +25,7 @@ Result<onnx::Graph> whole_graph(std::string_view featurizer, const std::vector<s
   }
   const onnx::Value picked = all ? features->second : out.columns(features->second, kept);
   TRY(auto answers, out.append(second, {{"features", picked}}));
+  out.note(std::string(kFeaturesNote), picked.name);
   const auto inputs = out.inputs();
   for (const onnx::Port& port : second.outputs()) {
     const bool taken = std::any_of(inputs.begin(), inputs.end(), [&](const onnx::Port& input) {

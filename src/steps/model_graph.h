@@ -10,6 +10,9 @@
 
 namespace kingpost::steps {
 
+/// The key of metadata_props whose text names the value that enters the model: [rows, features].
+inline constexpr std::string_view kFeaturesNote = "features";
+
 /// From a curated row to the answers. `featurizer` and `model` are serialised graphs; `kept` are
 /// the columns of the featurizer's output `features` that the model reads. Inputs are those of the
 /// featurizer, outputs those of the model. Fails with `onnx.malformed`, or with `onnx.name_taken`

@@ -91,6 +91,11 @@ class ServeTest(unittest.TestCase):
                       ["package", "bundle", "--model", "houses_price"]):
             subprocess.run([KINGPOST, *words], cwd=cls.base, check=True, capture_output=True)
         cls.bundle = cls.base / "bundle"
+        (cls.base / "trees.yaml").write_text(
+            "extends: kingpost.yaml\n"
+            "candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
+        for words in (["run", "trees.yaml", "--quiet"], ["package", "trees", "-f", "trees.yaml"]):
+            subprocess.run([KINGPOST, *words], cwd=cls.base, check=True, capture_output=True)
         cls.example = json.loads((cls.bundle / "input_example.json").read_text())
         cls.answers = json.loads((cls.bundle / "input_example.answers.json").read_text())
         cls.served = Served("--model", f"houses={cls.bundle}", "--model", f"houses/3={cls.bundle}")
@@ -250,6 +255,28 @@ class ServeTest(unittest.TestCase):
         self.assertEqual((json.loads(text)["error_code"], json.loads(text)["id"]),
                          ("BAD_REQUEST", "serve.body_type"))
 
+    def test_reasons(self):
+        """Exact: what the features add up to is the prediction of a model of numbers."""
+        rows = self.records()
+        served = Served("--model", f"trees={self.base / 'trees'}")
+        self.addCleanup(served.end)
+        out = served.json("POST", "/v1/models/trees:explain", json.dumps(rows))
+        plain = served.json("POST", "/v1/models/trees:predict", json.dumps(rows))
+        self.assertEqual(out["predictions"], plain["predictions"])
+        self.assertEqual(len(out["explanations"]), len(rows))
+        for row, prediction, why in zip(rows, out["predictions"], out["explanations"]):
+            parts = [each["contribution"] for each in why["contributions"]]
+            self.assertEqual(sorted(parts, key=abs, reverse=True), parts)
+            self.assertAlmostEqual(why["expected"] + sum(parts), why["score"], places=5)
+            self.assertAlmostEqual(why["score"] / prediction["prediction"], 1, places=5)
+            values = {each["feature"]: each["value"] for each in why["contributions"]}
+            self.assertEqual((why["of"], values["area"], values["kind"]),
+                             ("price", row["area"], row["kind"]))
+        told = served.json("POST", "/v1/models/trees:explain", json.dumps(rows[:1] * 101), 400)
+        self.assertEqual(told["id"], "serve.too_many_rows")
+        empty = served.json("POST", "/v1/models/trees:explain", "[]")
+        self.assertEqual(empty["explanations"], [])
+
     def test_compressed_bodies(self):
         body = json.dumps(self.request(self.example["data"] * 50)).encode()
         plain = self.served.ask("POST", "/v2/models/houses/infer", body)[2]
@@ -364,6 +391,11 @@ class LifeTest(unittest.TestCase):
         served = self.serve("--model", f"cube={cube}")
         told = served.json("POST", "/v1/models/cube:predict", "[[1,2]]", 400)
         self.assertEqual(told["id"], "serve.no_rows")
+        line = self.base / "line.onnx"
+        line.write_bytes(onnx_files.identity("x", [None, 2]))
+        of_line = self.serve("--model", f"line={line}")
+        told = of_line.json("POST", "/v1/models/line:explain", "[[1,2]]", 501)
+        self.assertEqual(told["id"], "serve.no_reasons")
         told = served.json("POST", "/invocations", "{}", 404)
         self.assertIn("/models/NAME/invoke", told["error"])
 

@@ -66,7 +66,9 @@ class Words {
   // What is said in the pipeline file, where there is one.
   Status take_settings() {
     const auto file = lifecycle::find_pipeline_file(arguments_.file);
-    if (!file && arguments_.file.empty()) return {};
+    if (!file && file.error().id() == "file.pipeline_missing" && arguments_.file.empty()) {
+      return {};
+    }
     TRY(const auto pipeline, load(arguments_));
     for (std::string& each : steps::serve::command_words(pipeline.section("serve"))) {
       words_.push_back(std::move(each));

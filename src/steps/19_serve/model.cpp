@@ -40,6 +40,12 @@ Result<Nanos> time_of(const onnx::Session& session, std::int64_t rows) {
   return least;
 }
 
+// Null for a file that the bundle does not have.
+Result<Json> json_of(const Bundle& bundle, std::string_view name) {
+  if (bundle.find(name) == nullptr) return Json();
+  return bundle.json(name);
+}
+
 }  // namespace
 
 ServedModel::ServedModel(ModelSource source)
@@ -61,11 +67,10 @@ Status ServedModel::open_bundle() {
   TRY(signature_, bundle.json("signature.json"));
   digest_ = bundle.digest();
   TRY(session_, onnx::Session::load(bytes));
-  Json features;
-  if (bundle.find("features.json") != nullptr) {
-    TRY(features, bundle.json("features.json"));
-  }
+  TRY(const Json features, json_of(bundle, "features.json"));
+  TRY(example_, json_of(bundle, "input_example.json"));
   columns_ = std::make_unique<ColumnCounts>(*session_, features);
+  TRY(explainer_, Explainer::of(bundle, bytes, features, signature_));
   return {};
 }
 

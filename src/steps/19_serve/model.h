@@ -10,6 +10,7 @@
 #include "engines/onnx/session/session.h"
 #include "records/inference.h"
 #include "steps/19_serve/column_counts.h"
+#include "steps/19_serve/explainer.h"
 #include "steps/19_serve/question.h"
 #include "steps/19_serve/rows.h"
 #include "steps/19_serve/statistics.h"
@@ -46,6 +47,10 @@ class ServedModel {
   const std::string& digest() const { return digest_; }
   /// How it is asked by rows of named fields; null where it cannot be.
   const RowPlan* rows() const { return rows_.get(); }
+  /// Null where it cannot say why it answers as it does.
+  const Explainer* explainer() const { return explainer_.get(); }
+  /// The bundle's input_example.json; null for an ONNX file.
+  const Json& example() const { return example_; }
   /// Rows may be answered together or apart.
   bool by_rows() const { return by_rows_; }
   /// What rows cost, as measured when it was loaded.
@@ -77,6 +82,8 @@ class ServedModel {
   Json signature_;
   std::string digest_;
   std::unique_ptr<const RowPlan> rows_;
+  std::unique_ptr<const Explainer> explainer_;
+  Json example_;
   bool by_rows_ = false;
   Nanos base_cost_{0};
   Nanos row_cost_{0};

@@ -4,11 +4,14 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "base/result.h"
 #include "records/inference.h"
 #include "steps/19_serve/completion.h"
+#include "steps/19_serve/errands.h"
 #include "steps/19_serve/repository.h"
 
 namespace kingpost::steps::serve {
@@ -52,6 +55,9 @@ class Service {
   void infer(Repository::Model model, const records::InferRequest& request,
              records::InferResponse& response, Completion& completion);
 
+  /// What would hold up a thread that others wait for; not done where the service ends before.
+  void later(std::function<void()> errand) { errands_.add(std::move(errand)); }
+
   /// Each way in says what it refuses, whatever the protocol. A name that no model has is not kept:
   /// anybody may send any number of them.
   void refused(std::string_view model, const Error& error);
@@ -68,6 +74,7 @@ class Service {
   ErrorCounts errors_;
   std::atomic<bool> stopping_{false};
   std::unique_ptr<Workers> workers_;
+  Errands errands_;
 };
 
 }  // namespace kingpost::steps::serve

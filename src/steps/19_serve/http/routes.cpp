@@ -47,6 +47,16 @@ void refuse_verb(const Shared& exchange) {
   refuse(exchange, 405, "Method Not Allowed");
 }
 
+// Cuts ":predict" or ":explain" off the name of a model.
+std::optional<RowStyle> take_verb(std::string& name) {
+  const std::size_t colon = name.rfind(':');
+  if (colon == std::string::npos || colon == 0) return std::nullopt;
+  const std::string verb = name.substr(colon + 1);
+  if (verb != "predict" && verb != "explain") return std::nullopt;
+  name.resize(colon);
+  return verb == "predict" ? RowStyle::kPredict : RowStyle::kExplain;
+}
+
 Json server_metadata() {
   Json extensions = Json::array();
   for (const char* each : {"classification", "model_repository", "model_configuration",
@@ -73,34 +83,6 @@ struct HttpRoutes::Target {
 HttpRoutes::HttpRoutes(Service& service, const ServiceOptions& options)
     : service_(service), options_(options) {}
 HttpRoutes::~HttpRoutes() = default;
-
-HttpRoutes::Errands::~Errands() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopped_ = true;
-  }
-  came_.notify_all();
-  thread_.join();
-}
-
-void HttpRoutes::Errands::add(std::function<void()> errand) {
-  const std::lock_guard lock(mutex_);
-  waiting_.push_back(std::move(errand));
-  came_.notify_all();
-}
-
-void HttpRoutes::Errands::run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    came_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
-    if (stopped_) return;
-    const auto errand = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    errand();
-    lock.lock();
-  }
-}
 
 void HttpRoutes::handle(Shared exchange) {
   Target target;
@@ -193,15 +175,13 @@ void HttpRoutes::route_rows(const Target& target, const Shared& exchange) {
     return refuse(exchange, 404, "Not Found");
   }
   if (target.size() == 2) return is_read ? send_names(exchange) : refuse_verb(exchange);
-  constexpr std::string_view kPredict = ":predict";
   std::string last = target.parts.back();
-  const bool asks = last.size() > kPredict.size() && last.ends_with(kPredict);
-  if (asks) last.resize(last.size() - kPredict.size());
+  const auto style = take_verb(last);
   const std::string& model = versioned ? target.parts[2] : last;
   const std::string version = versioned ? last : std::string();
-  if (asks) {
+  if (style) {
     if (target.method != "POST") return refuse_verb(exchange);
-    return ask_rows(service_, exchange, {model, version, RowStyle::kPredict});
+    return ask_rows(service_, exchange, {model, version, *style});
   }
   if (!is_read) return refuse_verb(exchange);
   const auto found = service_.repository().find(model, version);
@@ -266,7 +246,7 @@ void HttpRoutes::route_repository(const Target& target, const Shared& exchange) 
                   "taken with a request");
   }
   // Reading a model may take seconds, and a loop must not be held up.
-  errands_.add([this, exchange, model = target.parts[3]] {
+  service_.later([this, exchange, model = target.parts[3]] {
     send(exchange, service_.repository().load(model));
   });
 }

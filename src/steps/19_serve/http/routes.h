@@ -4,14 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "engines/http/server.h"
 #include "steps/19_serve/service.h"
@@ -31,25 +26,6 @@ class HttpRoutes final : public http::Handler {
  private:
   struct Target;
 
-  /// One thread for what takes long, one thing after the other.
-  class Errands {
-   public:
-    Errands() : thread_([this] { run(); }) {}
-    /// Ends what is being done; what waits is not begun.
-    ~Errands();
-    Errands(const Errands&) = delete;
-    Errands& operator=(const Errands&) = delete;
-    void add(std::function<void()> errand);
-
-   private:
-    void run();
-    std::mutex mutex_;
-    std::condition_variable came_;
-    std::deque<std::function<void()>> waiting_;
-    bool stopped_ = false;
-    std::thread thread_;
-  };
-
   void route(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_model(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_rows(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
@@ -60,7 +36,6 @@ class HttpRoutes final : public http::Handler {
   Service& service_;
   ServiceOptions options_;
   std::atomic<const http::Server*> server_{nullptr};
-  Errands errands_;
 };
 
 }  // namespace kingpost::steps::serve

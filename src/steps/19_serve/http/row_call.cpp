@@ -26,6 +26,8 @@ bool is_other_charset(std::string_view header) {
   return word != "utf-8" && word != "\"utf-8\"" && word != "utf8";
 }
 
+constexpr std::int64_t kMostExplained = 100;
+
 // One request on its way; lives until it is answered.
 class RowCall final : public Completion {
  public:
@@ -36,9 +38,11 @@ class RowCall final : public Completion {
   }
 
   void done(Status status) override {
-    const std::unique_ptr<RowCall> self(this);
+    std::unique_ptr<RowCall> self(this);
     if (!status) return refuse_it(http_status(status.error().code()), status.error());
-    answer();
+    if (asked_.style != RowStyle::kExplain || rows_.rows == 0) return answer();
+    // Milliseconds for each row: no loop must wait for it.
+    service_.later([call = std::shared_ptr<RowCall>(std::move(self))] { call->explain(); });
   }
 
  private:
@@ -70,10 +74,20 @@ class RowCall final : public Completion {
                   "/v2/models/{}/infer",
                   model_->name(), model_->name());
     }
+    if (asked_.style == RowStyle::kExplain && model_->explainer() == nullptr) {
+      return fail(Code::kNotBuilt, "serve.no_reasons",
+                  "model '{}' cannot give reasons: bundles of a LightGBM model can",
+                  model_->name());
+    }
     TRY(rows_, rows_of_body(*plan));
+    if (asked_.style == RowStyle::kExplain && rows_.rows > kMostExplained) {
+      return fail(Code::kInvalidInput, "serve.too_many_rows",
+                  "reasons are given for {} rows at most, and here are {}", kMostExplained,
+                  rows_.rows);
+    }
     std::vector<scoring::Fault> faults;
     plan->fill(rows_, request_, faults);
-    if (asked_.style == RowStyle::kPredict && plan->strict()) {
+    if (asked_.style != RowStyle::kMlflow && plan->strict()) {
       for (scoring::Fault& each : rows_.unknown) {
         if (plan->is_key(each.field) || faults.size() >= scoring::kMostFaults) continue;
         each.why += hint_for(*plan, each.field);
@@ -110,14 +124,23 @@ class RowCall final : public Completion {
     }
     if (is_csv) return rows_of_csv(exchange_->body(), plan.fields(), request_.arena);
     const auto form =
-        asked_.style == RowStyle::kPredict ? scoring::Form::kInstances : scoring::Form::kMlflow;
+        asked_.style == RowStyle::kMlflow ? scoring::Form::kMlflow : scoring::Form::kInstances;
     return reader_.read(exchange_->body(), form, plan.fields());
+  }
+
+  void explain() {
+    const auto question = model_->question(request_, response_.arena);
+    auto reasons =
+        question ? model_->explainer()->explain(*question) : Result<Json>(question.error());
+    if (!reasons) return refuse_it(http_status(reasons.error().code()), reasons.error());
+    reasons_ = std::move(*reasons);
+    answer();
   }
 
   void answer() {
     std::string& out = exchange_->answer();
     out = "{";
-    if (asked_.style == RowStyle::kPredict) {
+    if (asked_.style != RowStyle::kMlflow) {
       out += "\"model_name\":";
       add_json_text(out, model_->name());
       out += format(",\"model_version\":\"{}\",", model_->version());
@@ -128,6 +151,7 @@ class RowCall final : public Completion {
       out.clear();
       return refuse_it(http_status(written.error().code()), written.error());
     }
+    if (asked_.style == RowStyle::kExplain) out += ",\"explanations\":" + reasons_.dump();
     out += '}';
     exchange_->add_header("Content-Type", "application/json");
     finish(exchange_);
@@ -170,6 +194,7 @@ class RowCall final : public Completion {
   scoring::Reader reader_;
   scoring::Rows rows_;
   std::vector<scoring::Fault> faults_;
+  Json reasons_ = Json::array();
   records::InferRequest request_;
   records::InferResponse response_;
 };
