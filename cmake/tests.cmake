@@ -39,14 +39,20 @@ set_tests_properties(fuzz/expression PROPERTIES LABELS fuzz)
 
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 set(clients_python ${deps}/venv/clients/bin/python)
+# They and MLflow want other versions of protobuf.
+set(serving_python ${deps}/venv/tritonclient/bin/python)
 file(GLOB_RECURSE python_tests CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tools/*_test.py
      tests/*_test.py)
 foreach(file IN LISTS python_tests)
   string(REGEX REPLACE "\\.py$" "" name ${file})
   if(file MATCHES "^tests/clients/")
     # Real clients are heavy, so they are installed only when asked for: tools/setup.py --with clients.
-    if(EXISTS ${clients_python})
-      add_test(NAME ${name} COMMAND ${clients_python} -m pytest -q ${file} WORKING_DIRECTORY
+    set(python ${clients_python})
+    if(file MATCHES "^tests/clients/serving/")
+      set(python ${serving_python})
+    endif()
+    if(EXISTS ${python})
+      add_test(NAME ${name} COMMAND ${python} -m pytest -q ${file} WORKING_DIRECTORY
                                     ${CMAKE_SOURCE_DIR})
       set_tests_properties(${name} PROPERTIES LABELS clients)
     endif()

@@ -26,6 +26,14 @@ target_compile_definitions(kingpost_soci INTERFACE SOCICONFIG_H_INCLUDED SOCI_HA
 target_link_libraries(kingpost_soci INTERFACE ${SOCI_CORE} ${SOCI_SQLITE3})
 add_library(kingpost::soci ALIAS kingpost_soci)
 
+find_path(NGHTTP2_INCLUDE nghttp2/nghttp2.h REQUIRED)
+find_library(NGHTTP2 nghttp2 REQUIRED)
+mark_as_advanced(NGHTTP2_INCLUDE NGHTTP2)
+add_library(kingpost_nghttp2 INTERFACE)
+target_include_directories(kingpost_nghttp2 SYSTEM INTERFACE ${NGHTTP2_INCLUDE})
+target_link_libraries(kingpost_nghttp2 INTERFACE ${NGHTTP2})
+add_library(kingpost::nghttp2 ALIAS kingpost_nghttp2)
+
 # Only the core of it: its own package file for CMake also wants its server.
 find_path(PROMETHEUS_INCLUDE prometheus/text_serializer.h REQUIRED)
 find_library(PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
@@ -70,6 +78,22 @@ target_include_directories(kingpost_onnx_proto SYSTEM PUBLIC ${generated} ${Prot
 target_compile_options(kingpost_onnx_proto PRIVATE -w -g0)
 target_link_libraries(kingpost_onnx_proto PUBLIC protobuf::libprotobuf-lite Threads::Threads)
 add_library(kingpost::onnx_proto ALIAS kingpost_onnx_proto)
+
+# The messages of the Open Inference Protocol, made as those of ONNX are.
+set(service_proto ${CMAKE_SOURCE_DIR}/src/protocols/open_inference/grpc_service.proto)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${service_proto})
+if(${service_proto} IS_NEWER_THAN ${generated}/inference/grpc_service.pb.h)
+  file(MAKE_DIRECTORY ${generated}/inference)
+  execute_process(
+    COMMAND ${Protobuf_PROTOC_EXECUTABLE} -I ${CMAKE_SOURCE_DIR}/src/protocols/open_inference
+            --cpp_out=${generated}/inference ${service_proto} COMMAND_ERROR_IS_FATAL ANY)
+endif()
+add_library(kingpost_service_proto STATIC ${generated}/inference/grpc_service.pb.cc)
+target_include_directories(kingpost_service_proto SYSTEM PUBLIC ${generated}
+                                                                ${Protobuf_INCLUDE_DIRS})
+target_compile_options(kingpost_service_proto PRIVATE -w -g0)
+target_link_libraries(kingpost_service_proto PUBLIC protobuf::libprotobuf-lite Threads::Threads)
+add_library(kingpost::service_proto ALIAS kingpost_service_proto)
 
 # Static, with the reference BLAS: another BLAS that the machine has set as default would change the
 # last digits of a model, and some start threads when they are loaded.

@@ -156,11 +156,13 @@ class Parser {
   }
 
   void add_serve() {
-    auto* serve = add(app_, "serve", "registered models behind HTTP", serve_command);
+    auto* serve = add(app_, "serve", "registered models behind HTTP and gRPC", serve_command);
     serve->add_option("MODELS", arguments.words,
                       "NAME, NAME/3, NAME@ALIAS of the registry, or NAME=PATH of a bundle or ONNX "
                       "file; default: every registered model");
     serve->add_option("--http", arguments.port, "port; 0 is any that is free")
+        ->check(CLI::Range(0, 65535));
+    serve->add_option("--grpc", arguments.grpc_port, "port of gRPC; default: none")
         ->check(CLI::Range(0, 65535));
     serve->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
     serve->add_option("--threads", arguments.threads, "default: all")->check(CLI::Range(1, 1024));

@@ -45,6 +45,7 @@ struct Arguments {
   std::vector<std::string> sources;
   /// Of serve: -1 and "" where the pipeline file decides.
   int port = -1;
+  int grpc_port = -1;
   std::string address;
   /// The whole line, for the journal.
   std::string line;

@@ -16,12 +16,15 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "engines/http/grpc/grpc.h"
 #include "engines/http/server.h"
+#include "steps/19_serve/grpc/routes.h"
 #include "steps/19_serve/http/routes.h"
 
 namespace kingpost::cli {
 namespace {
 
+using steps::serve::GrpcRoutes;
 using steps::serve::HttpRoutes;
 using steps::serve::ModelSource;
 using steps::serve::Service;
@@ -30,6 +33,8 @@ using steps::serve::ServiceOptions;
 struct Options {
   std::vector<std::string> models;
   http::ServerOptions http;
+  /// -1: no gRPC.
+  int grpc_port = -1;
   ServiceOptions service;
   Micros drain = 5'000'000;
 };
@@ -76,6 +81,18 @@ bool wait_for_signal(Micros time_to_wait) {
   return ::sigtimedwait(&signals, nullptr, &time) > 0;
 }
 
+// Nothing where no port is named.
+Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRoutes& routes) {
+  if (options.grpc_port < 0) return std::unique_ptr<grpc::Server>();
+  grpc::ServerOptions how;
+  how.address = options.http.address;
+  how.port = options.grpc_port;
+  how.threads = options.http.threads;
+  TRY(auto server, grpc::Server::start(how, routes));
+  say(format("grpc://{}:{}\n", how.address, server->port()));
+  return server;
+}
+
 Status serve(const Options& options) {
   // Threads that are made from here on leave these signals to this one.
   const sigset_t signals = ending_signals();
@@ -94,6 +111,8 @@ Status serve(const Options& options) {
   for (const auto& model : service.repository().answering()) {
     say(format("model {}/{} is ready\n", model->name(), model->version()));
   }
+  auto calls = std::make_unique<GrpcRoutes>(service, options.service);
+  TRY(const auto grpc_server, start_grpc(options, *calls));
   say(format("http://{}:{}\n", options.http.address, server->port()));
   int signal = 0;
   ::sigwait(&signals, &signal);
@@ -101,10 +120,15 @@ Status serve(const Options& options) {
   service.stop_soon();
   say("stopping\n");
   const bool at_once = options.drain > 0 && wait_for_signal(options.drain);
-  if (!at_once) server->drain(std::chrono::seconds(30));
+  if (!at_once) {
+    if (grpc_server != nullptr) grpc_server->drain(std::chrono::seconds(30));
+    server->drain(std::chrono::seconds(30));
+  }
   // Requests that still wait are finished on a server that does not listen any more.
+  if (grpc_server != nullptr) grpc_server->stop();
   server->stop();
   routes.reset();
+  calls.reset();
   owned.reset();
   return {};
 }
@@ -138,6 +162,8 @@ int serve_main(int count, char** words) {
   app.add_option("--http", options.http.port, "port; 0 is any that is free")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
+  app.add_option("--grpc", options.grpc_port, "port of gRPC; 0 is any that is free; default: none")
+      ->check(CLI::Range(0, 65535));
   app.add_option("--address", options.http.address, "where to listen")->capture_default_str();
   app.add_option("--threads", options.http.threads, "0: as many as there are cores")
       ->check(CLI::Range(0, 1024));

@@ -52,6 +52,7 @@ class Words {
     TRY_STATUS(take_models());
     // Of an option that stands twice the last counts.
     if (arguments_.port >= 0) add("--http", format("{}", arguments_.port));
+    if (arguments_.grpc_port >= 0) add("--grpc", format("{}", arguments_.grpc_port));
     if (!arguments_.address.empty()) add("--address", arguments_.address);
     if (arguments_.threads > 0) add("--threads", format("{}", arguments_.threads));
     return std::move(words_);

@@ -6,10 +6,7 @@
 #include <array>
 #include <atomic>
 #include <boost/asio/dispatch.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -23,8 +20,8 @@
 #include <vector>
 
 #include "base/json_text.h"
-#include "base/parallel.h"
 #include "base/text.h"
+#include "engines/http/loops.h"
 
 namespace kingpost::http {
 namespace {
@@ -34,9 +31,6 @@ namespace beast = boost::beast;
 using net::ip::tcp;
 using Parser = beast::http::request_parser<beast::http::string_body>;
 using Fault = beast::error_code;
-
-// For what is done as well as it goes.
-void ignore(const Fault&) {}
 
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
@@ -58,13 +52,6 @@ struct Shared {
     const std::lock_guard lock(mutex);
     return all.size();
   }
-};
-
-struct Loop {
-  // Behind the context: connections that wait in it count themselves out when it goes.
-  std::atomic<std::size_t> connections{0};
-  net::io_context context{1};
-  std::thread thread;
 };
 
 class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
@@ -229,50 +216,16 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 class BeastServer final : public Server {
  public:
   BeastServer(const ServerOptions& options, Handler& handler)
-      : shared_{options, handler, {}, {}, {}, {}} {
-    const int threads = threads_or_all(options.threads);
-    for (int i = 0; i < threads; ++i) loops_.push_back(std::make_unique<Loop>());
-    acceptor_.emplace(loops_[0]->context);
-    pause_.emplace(loops_[0]->context);
-  }
-  ~BeastServer() override {
-    stop();
-    // Connections go with the handlers that hold them, before what they refer to.
-    pause_.reset();
-    acceptor_.reset();
-    loops_.clear();
-  }
+      : shared_{options, handler, {}, {}, {}, {}},
+        loops_(options.threads, [this](tcp::socket socket, Loop& loop) {
+          if (shared_.count() >= shared_.options.connections) return;
+          auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
+          net::post(loop.context, [connection] { connection->start(); });
+        }) {}
 
-  void stop() override {
-    for (const auto& loop : loops_) loop->context.stop();
-    for (const auto& loop : loops_) {
-      if (loop->thread.joinable()) loop->thread.join();
-    }
-  }
+  Status open() { return loops_.listen(shared_.options.address, shared_.options.port); }
 
-  Status open() {
-    Fault fault;
-    const auto address = net::ip::make_address(shared_.options.address, fault);
-    if (fault) return cannot_listen("is no address");
-    const tcp::endpoint place(address, static_cast<std::uint16_t>(shared_.options.port));
-    constexpr int kWaiting = 4096;
-    if (acceptor_->open(place.protocol(), fault) ||
-        acceptor_->set_option(net::socket_base::reuse_address(true), fault) ||
-        acceptor_->bind(place, fault) || acceptor_->listen(kWaiting, fault)) {
-      return cannot_listen(fault.message());
-    }
-    port_ = acceptor_->local_endpoint(fault).port();
-    accept();
-    for (const auto& loop : loops_) {
-      loop->thread = std::thread([&context = loop->context] {
-        const auto work = net::make_work_guard(context);
-        context.run();
-      });
-    }
-    return {};
-  }
-
-  int port() const override { return port_; }
+  int port() const override { return loops_.port(); }
   std::size_t connections() const override { return shared_.count(); }
   std::map<int, std::uint64_t> answers() const override {
     std::map<int, std::uint64_t> out;
@@ -283,12 +236,11 @@ class BeastServer final : public Server {
     return out;
   }
 
+  void stop() override { loops_.stop(); }
+
   void drain(std::chrono::milliseconds most) override {
     shared_.draining.store(true);
-    net::post(loops_[0]->context, [this] {
-      Fault fault;
-      ignore(acceptor_->close(fault));
-    });
+    loops_.stop_accepting();
     const auto until = std::chrono::steady_clock::now() + most;
     while (shared_.count() > 0 && std::chrono::steady_clock::now() < until) {
       close_idle();
@@ -297,12 +249,6 @@ class BeastServer final : public Server {
   }
 
  private:
-  Error cannot_listen(const std::string& why) const {
-    return fail(Code::kUnavailable, "http.cannot_listen", "cannot listen at {}:{}: {}",
-                shown(shared_.options.address), shared_.options.port, why)
-        .hint("is another server there? port 0 takes any that is free");
-  }
-
   void close_idle() {
     // Held beyond the lock: the last owner of a connection takes the lock itself.
     std::vector<std::shared_ptr<Connection>> alive;
@@ -316,40 +262,9 @@ class BeastServer final : public Server {
     for (const auto& each : alive) each->close_when_idle();
   }
 
-  Loop& least_busy() {
-    Loop* least = loops_[0].get();
-    for (const auto& loop : loops_) {
-      if (loop->connections.load() < least->connections.load()) least = loop.get();
-    }
-    return *least;
-  }
-
-  void accept() {
-    Loop& loop = least_busy();
-    acceptor_->async_accept(loop.context, [this, &loop](Fault fault, tcp::socket socket) {
-      if (fault == net::error::operation_aborted || !acceptor_->is_open()) return;
-      if (fault) return accept_later();
-      if (shared_.count() < shared_.options.connections) {
-        auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
-        net::post(loop.context, [connection] { connection->start(); });
-      }
-      accept();
-    });
-  }
-
-  // Too many open files: the next attempt would fail as this one.
-  void accept_later() {
-    pause_->expires_after(std::chrono::milliseconds(20));
-    pause_->async_wait([this](Fault fault) {
-      if (!fault && acceptor_->is_open()) accept();
-    });
-  }
-
   mutable Shared shared_;
-  std::vector<std::unique_ptr<Loop>> loops_;
-  std::optional<tcp::acceptor> acceptor_;
-  std::optional<net::steady_timer> pause_;
-  int port_ = 0;
+  // In front of what connections refer to, so that they go first.
+  Loops loops_;
 };
 
 }  // namespace

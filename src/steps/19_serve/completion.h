@@ -12,6 +12,8 @@ class Completion {
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
   /// Called once, by the thread that asked before its call returns, or by a worker. Must not throw.
+  /// Nobody waits for the answer any more; asked before the model is, from any thread.
+  virtual bool is_cancelled() const { return false; }
   virtual void done(Status status) = 0;
 
  protected:

@@ -2,6 +2,7 @@
 #include "steps/19_serve/describe.h"
 
 #include "base/text.h"
+#include "base/version.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -71,6 +72,16 @@ Json batches_of(const Statistics& statistics) {
 }
 
 }  // namespace
+
+Json server_metadata() {
+  Json extensions = Json::array();
+  for (const char* each : {"classification", "model_repository", "model_configuration",
+                           "binary_tensor_data", "parameters", "statistics"}) {
+    extensions.push(each);
+  }
+  Json out = Json::object().set("name", "kingpost").set("version", kingpost_version());
+  return std::move(out.set("extensions", std::move(extensions)));
+}
 
 Json metadata_of(const ServedModel& model, const std::vector<Repository::Model>& versions) {
   Json numbers = Json::array();

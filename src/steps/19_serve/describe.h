@@ -12,6 +12,9 @@
 namespace kingpost::steps::serve {
 
 /// {"name", "versions", "platform", "inputs", "outputs"}. `versions` are those of the model that
+/// Of the server: its name, version and the extensions of the protocol that it has.
+Json server_metadata();
+
 /// answer, from the oldest on.
 Json metadata_of(const ServedModel& model, const std::vector<Repository::Model>& versions);
 

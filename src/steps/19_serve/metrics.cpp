@@ -190,6 +190,11 @@ void add_server(Exposition& out, const Service& service, const TransportCounts& 
   for (const auto& [status, count] : transport.answers) {
     out.add({{"code", format("{}", status)}}, number(count));
   }
+  out.counters("kingpost_grpc_answers_total", "gRPC calls by their status");
+  for (std::size_t status = 0; status < Service::kGrpcStatuses; ++status) {
+    const std::uint64_t count = service.grpc_answers(status);
+    if (count > 0) out.add({{"code", format("{}", status)}}, number(count));
+  }
   out.gauges("kingpost_http_connections", "Open connections");
   out.add({}, static_cast<double>(transport.connections));
   out.gauges("kingpost_ready", "1 where the server answers that it is ready");

@@ -72,14 +72,18 @@ std::vector<std::string> command_words(const Node& section) {
   const auto duration = [](const Node& node, std::string_view key) {
     return duration_text(node.integer(key));
   };
-  return {"--address",     section.text_at("address"),
-          "--http",        format("{}", section.integer("http")),
-          "--threads",     format("{}", section.integer("threads")),
-          "--batch-rows",  format("{}", batch.integer("max_rows")),
-          "--batch-delay", duration(batch, "max_delay"),
-          "--queue-rows",  format("{}", section.integer("queue_rows")),
-          "--timeout",     duration(section, "timeout"),
-          "--drain",       duration(section, "drain")};
+  std::vector<std::string> out = {"--address",     section.text_at("address"),
+                                  "--http",        format("{}", section.integer("http")),
+                                  "--threads",     format("{}", section.integer("threads")),
+                                  "--batch-rows",  format("{}", batch.integer("max_rows")),
+                                  "--batch-delay", duration(batch, "max_delay"),
+                                  "--queue-rows",  format("{}", section.integer("queue_rows")),
+                                  "--timeout",     duration(section, "timeout"),
+                                  "--drain",       duration(section, "drain")};
+  if (section.has("grpc")) {
+    out.insert(out.end(), {"--grpc", format("{}", section.integer("grpc"))});
+  }
+  return out;
 }
 
 }  // namespace kingpost::steps::serve

@@ -3,6 +3,7 @@
 // take waiting requests together.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -63,6 +64,11 @@ class Service {
   void refused(std::string_view model, const Error& error);
   std::vector<ErrorCounts::Row> errors() const { return errors_.read(); }
 
+  /// How many gRPC calls ended with each status, by its number.
+  static constexpr std::size_t kGrpcStatuses = 17;
+  void count_grpc(std::size_t status) { grpc_[status % kGrpcStatuses].fetch_add(1); }
+  std::uint64_t grpc_answers(std::size_t status) const { return grpc_[status].load(); }
+
   /// Answers the load balancer: everything is loaded, and `stop_soon` was not called.
   bool ready() const { return !stopping_.load() && repository_.ready(); }
   /// Not ready from now on; requests are answered as before.
@@ -72,6 +78,7 @@ class Service {
   ServiceOptions options_;
   Repository repository_;
   ErrorCounts errors_;
+  std::array<std::atomic<std::uint64_t>, kGrpcStatuses> grpc_{};
   std::atomic<bool> stopping_{false};
   std::unique_ptr<Workers> workers_;
   Errands errands_;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
@@ -41,6 +42,7 @@ std::string adding_model(double fee) {
 
 class Ending final : public Completion {
  public:
+  bool is_cancelled() const override { return cancelled.load(); }
   void done(Status status) override {
     const std::lock_guard lock(mutex_);
     status_ = std::move(status);
@@ -51,6 +53,7 @@ class Ending final : public Completion {
     came_.wait(lock, [this] { return status_.has_value(); });
     return *std::move(status_);
   }
+  std::atomic<bool> cancelled{false};
   bool has_come() {
     const std::lock_guard lock(mutex_);
     return status_.has_value();
@@ -248,6 +251,31 @@ TEST_F(ServiceTest, ARequestThatWaitedTooLongIsNotAnswered) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().id(), "serve.timeout");
   EXPECT_EQ(late.error().code(), Code::kUnavailable);
+}
+
+TEST_F(ServiceTest, ACancelledRequestIsNotAsked) {
+  ServiceOptions options;
+  options.inline_limit = Nanos(0);
+  options.timeout = std::chrono::hours(1);
+  start(options);
+  Ask ask({1});
+  ask.ending.cancelled.store(true);
+  EXPECT_EQ(ask.ask(*service).error().id(), "serve.cancelled");
+  EXPECT_EQ(statistics().failures(Failure::kCanceled), 1U);
+  EXPECT_EQ(statistics().executions(), 0U);
+}
+
+TEST_F(ServiceTest, TheServersOwnTimeoutHoldsForRequestsThatSayNone) {
+  ServiceOptions options;
+  options.inline_limit = Nanos(0);
+  options.batch_delay = std::chrono::milliseconds(30);
+  options.timeout = std::chrono::milliseconds(1);
+  start(options);
+  Ask none({1});
+  EXPECT_EQ(none.ask(*service).error().id(), "serve.timeout");
+  Ask own({1});
+  own.request.timeout = std::chrono::seconds(60);
+  EXPECT_TRUE(own.ask(*service));
 }
 
 TEST_F(ServiceTest, WrongRequestsAreRefusedInTritonsWords) {

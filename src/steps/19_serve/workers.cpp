@@ -106,17 +106,26 @@ std::vector<Workers::Waiting> Workers::take() {
   return batch;
 }
 
+template <typename Is>
+void Workers::drop(std::vector<Waiting>& batch, Failure why, const Error& error, const Is& is) {
+  const auto dropped = std::stable_partition(batch.begin(), batch.end(),
+                                             [&](const Waiting& each) { return !is(each); });
+  for (auto each = dropped; each != batch.end(); ++each) {
+    each->asked.model->statistics().failed(Clock::now() - each->asked.arrived, why);
+    each->completion->done(error);
+  }
+  batch.erase(dropped, batch.end());
+}
+
 void Workers::answer(std::vector<Waiting>& batch) {
   const auto now = Clock::now();
   for (Waiting& each : batch) each.asked.model->statistics().pending(-1);
-  const auto late = std::stable_partition(batch.begin(), batch.end(), [&](const Waiting& each) {
-    return !each.deadline || now < *each.deadline;
-  });
-  for (auto each = late; each != batch.end(); ++each) {
-    each->asked.model->statistics().failed(now - each->asked.arrived, Failure::kRejected);
-    each->completion->done(unavailable("serve.timeout", "Request timeout expired"));
-  }
-  batch.erase(late, batch.end());
+  const Error cancelled =
+      fail(Code::kCancelled, "serve.cancelled", "the client has cancelled the request");
+  drop(batch, Failure::kCanceled, cancelled,
+       [](const Waiting& each) { return each.completion->is_cancelled(); });
+  drop(batch, Failure::kRejected, unavailable("serve.timeout", "Request timeout expired"),
+       [&](const Waiting& each) { return each.deadline && now >= *each.deadline; });
   std::vector<Asked> asked;
   for (Waiting& each : batch) asked.push_back(std::move(each.asked));
   std::vector<Status> outcomes(asked.size());

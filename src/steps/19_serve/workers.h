@@ -52,6 +52,9 @@ class Workers {
   void take_joining(std::vector<Waiting>& batch);
   bool worth_waiting() const;
   Waiting pop(std::size_t at);
+  /// Ends those of a batch that are not to be answered.
+  template <typename Is>
+  static void drop(std::vector<Waiting>& batch, Failure why, const Error& error, const Is& is);
   static void answer(std::vector<Waiting>& batch);
 
   WorkerOptions options_;

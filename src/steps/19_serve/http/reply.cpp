@@ -51,7 +51,7 @@ void send_json(const SharedExchange& exchange, int status, std::string_view body
   exchange->status(status);
   exchange->add_header("Content-Type", "application/json");
   exchange->answer() = body;
-  finish(exchange);
+  exchange->finish();
 }
 
 void send(const SharedExchange& exchange, const Json& json) {
@@ -61,7 +61,7 @@ void send(const SharedExchange& exchange, const Json& json) {
 void send_text(const SharedExchange& exchange, std::string_view type, std::string_view body) {
   exchange->add_header("Content-Type", type);
   exchange->answer() = body;
-  finish(exchange);
+  exchange->finish();
 }
 
 void refuse(const SharedExchange& exchange, int status, std::string_view why) {

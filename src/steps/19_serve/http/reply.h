@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers over HTTP, compressed where the client accepts that.
+// Answers over HTTP.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,9 @@ using SharedExchange = std::shared_ptr<http::Exchange>;
 /// The HTTP status of an error: the caller's fault is 400, never 500.
 int http_status(Code code);
 
-/// Sends what stands in the exchange. Short answers are not compressed.
+/// Sends an answer of a model, which stands in the exchange, compressed where that is accepted and
+/// worth it. Nothing else is compressed: clients exist that accept it everywhere, and can read it
+/// here only.
 void finish(const SharedExchange& exchange);
 
 void send_json(const SharedExchange& exchange, int status, std::string_view body);

@@ -57,16 +57,6 @@ std::optional<RowStyle> take_verb(std::string& name) {
   return verb == "predict" ? RowStyle::kPredict : RowStyle::kExplain;
 }
 
-Json server_metadata() {
-  Json extensions = Json::array();
-  for (const char* each : {"classification", "model_repository", "model_configuration",
-                           "binary_tensor_data", "parameters", "statistics"}) {
-    extensions.push(each);
-  }
-  Json out = Json::object().set("name", "kingpost").set("version", kingpost_version());
-  return std::move(out.set("extensions", std::move(extensions)));
-}
-
 }  // namespace
 
 // The path in parts, percent-decoded, and where the first that was not looked at stands.

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "engines/http/grpc/grpc.h"
+#include "engines/http/grpc/session.h"
+#include "engines/http/loops.h"
+
+namespace kingpost::grpc {
+namespace {
+
+namespace net = boost::asio;
+using net::ip::tcp;
+using Fault = boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+class Connection;
+
+struct Shared {
+  ServerOptions options;
+  Handler& handler;
+  std::mutex mutex;
+  std::set<Connection*> all;
+
+  std::size_t count() {
+    const std::lock_guard lock(mutex);
+    return all.size();
+  }
+};
+
+class CallOfStream final : public Call {
+ public:
+  CallOfStream(std::weak_ptr<Connection> connection, std::int32_t stream, Head head)
+      : connection_(std::move(connection)), stream_(stream), head_(std::move(head)) {}
+
+  const Head& head() const override { return head_; }
+  bool is_cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+  void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void send(Message message) override;
+  void finish(StatusCode code, std::string_view text) override;
+
+ private:
+  const std::weak_ptr<Connection> connection_;
+  const std::int32_t stream_;
+  const Head head_;
+  std::atomic<bool> cancelled_{false};
+};
+
+class Connection final : public Events, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(tcp::socket socket, http::Loop& loop, Shared& shared)
+      : socket_(std::move(socket)),
+        timer_(socket_.get_executor()),
+        loop_(loop),
+        shared_(shared),
+        session_(shared.options, *this) {
+    loop_.connections.fetch_add(1);
+    const std::lock_guard lock(shared_.mutex);
+    shared_.all.insert(this);
+  }
+  ~Connection() override {
+    loop_.connections.fetch_sub(1);
+    const std::lock_guard lock(shared_.mutex);
+    shared_.all.erase(this);
+  }
+
+  void start() {
+    Fault fault;
+    http::ignore(socket_.set_option(tcp::no_delay(true), fault));
+    last_ = Clock::now();
+    watch();
+    read();
+    flush();
+  }
+
+  /// From any thread.
+  void shut_down() {
+    net::post(socket_.get_executor(), [self = shared_from_this()] {
+      if (!self->is_shut_down_) self->session_.shut_down();
+      self->is_shut_down_ = true;
+      self->flush();
+    });
+  }
+  void send(std::int32_t stream, Message message) {
+    net::dispatch(socket_.get_executor(),
+                  [self = shared_from_this(), stream, message = std::move(message)] {
+                    self->session_.send(stream, message);
+                    self->flush();
+                  });
+  }
+  void finish(std::int32_t stream, StatusCode code, std::string text) {
+    net::dispatch(socket_.get_executor(),
+                  [self = shared_from_this(), stream, code, text = std::move(text)] {
+                    self->session_.finish(stream, code, text);
+                    self->flush();
+                  });
+  }
+
+ private:
+  void begun(std::int32_t stream, Head head) override {
+    calls_[stream] = std::make_shared<CallOfStream>(weak_from_this(), stream, std::move(head));
+  }
+  void message(std::int32_t stream, Message message) override {
+    // Held, since it may be finished while the handler has it.
+    const auto call = calls_.at(stream);
+    shared_.handler.message(call, std::move(message));
+  }
+  void half_closed(std::int32_t stream) override {
+    const auto call = calls_.at(stream);
+    shared_.handler.half_closed(call);
+  }
+  void closed(std::int32_t stream) override {
+    const auto found = calls_.find(stream);
+    if (found == calls_.end()) return;
+    found->second->cancel();
+    calls_.erase(found);
+  }
+
+  void read() {
+    socket_.async_read_some(net::buffer(in_),
+                            [self = shared_from_this()](Fault fault, std::size_t size) {
+                              if (fault) return self->close();
+                              self->last_ = Clock::now();
+                              // What is answered meanwhile goes out together.
+                              self->is_receiving_ = true;
+                              const bool fine = self->session_.receive({self->in_.data(), size});
+                              self->is_receiving_ = false;
+                              self->is_ending_ = self->is_ending_ || !fine;
+                              self->flush();
+                              if (!self->is_ending_) self->read();
+                            });
+  }
+
+  void flush() {
+    if (is_receiving_ || is_writing_ || !socket_.is_open()) return;
+    constexpr std::size_t kTogether = std::size_t{256} << 10;
+    out_.clear();
+    session_.take_output(out_, kTogether);
+    if (out_.empty()) {
+      if (is_ending_ || session_.is_done() || (is_shut_down_ && session_.streams() == 0)) close();
+      return;
+    }
+    is_writing_ = true;
+    net::async_write(socket_, net::buffer(out_),
+                     [self = shared_from_this()](Fault fault, std::size_t) {
+                       self->is_writing_ = false;
+                       if (fault) return self->close();
+                       self->last_ = Clock::now();
+                       self->flush();
+                     });
+  }
+
+  // A client that neither sends what it began nor takes what it asked for must not stay for ever.
+  void watch() {
+    timer_.expires_after(std::chrono::seconds(1));
+    timer_.async_wait([self = shared_from_this()](Fault fault) {
+      if (fault || !self->socket_.is_open()) return;
+      const auto quiet = Clock::now() - self->last_;
+      const bool is_stuck = self->is_writing_ || self->session_.is_waiting();
+      if (is_stuck && quiet > self->shared_.options.slow) return self->close();
+      const bool is_idle = self->session_.streams() == 0;
+      if (is_idle && quiet > self->shared_.options.idle && !self->is_shut_down_) self->shut_down();
+      self->watch();
+    });
+  }
+
+  void close() {
+    Fault fault;
+    timer_.cancel();
+    http::ignore(socket_.shutdown(tcp::socket::shutdown_both, fault));
+    http::ignore(socket_.close(fault));
+    for (const auto& [stream, call] : calls_) call->cancel();
+    calls_.clear();
+  }
+
+  tcp::socket socket_;
+  net::steady_timer timer_;
+  http::Loop& loop_;
+  Shared& shared_;
+  Session session_;
+  std::map<std::int32_t, std::shared_ptr<CallOfStream>> calls_;
+  std::array<char, 65536> in_;
+  std::string out_;
+  Clock::time_point last_;
+  bool is_receiving_ = false;
+  bool is_writing_ = false;
+  bool is_ending_ = false;
+  bool is_shut_down_ = false;
+};
+
+void CallOfStream::send(Message message) {
+  if (const auto connection = connection_.lock()) connection->send(stream_, std::move(message));
+}
+
+void CallOfStream::finish(StatusCode code, std::string_view text) {
+  if (const auto connection = connection_.lock()) {
+    connection->finish(stream_, code, std::string(text));
+  }
+}
+
+class AsioServer final : public Server {
+ public:
+  AsioServer(const ServerOptions& options, Handler& handler)
+      : shared_{options, handler, {}, {}},
+        loops_(options.threads, [this](tcp::socket socket, http::Loop& loop) {
+          if (shared_.count() >= shared_.options.connections) return;
+          auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
+          net::post(loop.context, [connection] { connection->start(); });
+        }) {}
+
+  Status open() { return loops_.listen(shared_.options.address, shared_.options.port); }
+  int port() const override { return loops_.port(); }
+  std::size_t connections() const override { return shared_.count(); }
+  void stop() override { loops_.stop(); }
+
+  void drain(std::chrono::milliseconds most) override {
+    loops_.stop_accepting();
+    const auto until = Clock::now() + most;
+    shut_all();
+    while (shared_.count() > 0 && Clock::now() < until) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      // One that was accepted last may not have heard it.
+      shut_all();
+    }
+  }
+
+ private:
+  void shut_all() {
+    // Held beyond the lock: the last owner of a connection takes the lock itself.
+    std::vector<std::shared_ptr<Connection>> alive;
+    {
+      const std::lock_guard lock(shared_.mutex);
+      for (Connection* each : shared_.all) {
+        if (auto owned = each->weak_from_this().lock()) alive.push_back(std::move(owned));
+      }
+    }
+    for (const auto& each : alive) each->shut_down();
+  }
+
+  mutable Shared shared_;
+  // In front of what connections refer to, so that they go first.
+  http::Loops loops_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Handler& handler) {
+  auto server = std::make_unique<AsioServer>(options, handler);
+  TRY_STATUS(server->open());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace kingpost::grpc

@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engines/http/grpc/session.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <new>
+#include <optional>
+
+#include "base/text.h"
+
+namespace kingpost::grpc {
+namespace {
+
+constexpr std::size_t kPrefix = 5;
+constexpr std::uint32_t kStreamWindow = std::uint32_t{1} << 20;
+constexpr std::int32_t kConnectionWindow = std::int32_t{1} << 24;
+// What a hostile length may make us set aside before its bytes are there.
+constexpr std::size_t kTrusted = std::size_t{1} << 20;
+
+std::string_view view(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+nghttp2_nv field(std::string_view name, std::string_view value) {
+  // nghttp2 copies both and writes to neither.
+  const auto bytes = [](std::string_view text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  };
+  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+struct Stream {
+  std::int32_t id = 0;
+  Head head;
+  std::string method;
+  std::string content_type;
+  /// Of messages both ways.
+  std::string encoding;
+  std::size_t head_size = 0;
+  /// Of the message that is being read: its prefix, then its bytes.
+  std::string prefix;
+  std::string bytes;
+  std::size_t wanted = 0;
+  bool has_prefix = false;
+  bool is_half_closed = false;
+  /// Messages in their frames, and how far they were sent.
+  std::string out;
+  std::size_t sent = 0;
+  bool has_headers = false;
+  bool is_deferred = false;
+  bool is_finished = false;
+  std::string status;
+  std::string text;
+};
+
+}  // namespace
+
+std::string_view Head::find(std::string_view name) const {
+  for (const auto& [key, value] : metadata) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+std::optional<std::chrono::microseconds> timeout_of(std::string_view text) {
+  // At most eight digits and a unit.
+  if (text.size() < 2 || text.size() > 9) return std::nullopt;
+  std::int64_t count = 0;
+  const char* const last = text.data() + text.size() - 1;
+  const auto [end, error] = std::from_chars(text.data(), last, count);
+  if (error != std::errc() || end != last || count < 0) return std::nullopt;
+  constexpr std::int64_t kSecond = 1'000'000;
+  switch (*last) {
+    case 'H':
+      return std::chrono::microseconds(count * 3600 * kSecond);
+    case 'M':
+      return std::chrono::microseconds(count * 60 * kSecond);
+    case 'S':
+      return std::chrono::microseconds(count * kSecond);
+    case 'm':
+      return std::chrono::microseconds(std::max<std::int64_t>(1, count * 1000));
+    case 'u':
+      return std::chrono::microseconds(std::max<std::int64_t>(1, count));
+    case 'n':
+      return std::chrono::microseconds(std::max<std::int64_t>(1, count / 1000));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string encoded_text(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte < 0x7F && c != '%') {
+      out += c;
+      continue;
+    }
+    out += '%';
+    out += kDigits[byte >> 4U];
+    out += kDigits[byte & 15U];
+  }
+  return out;
+}
+
+struct Session::State {
+  State(const ServerOptions& server_options, Events& told)
+      : options(server_options), events(told) {}
+
+  const ServerOptions options;
+  Events& events;
+  nghttp2_session* session = nullptr;
+  std::map<std::int32_t, Stream> streams;
+  /// What half-read messages hold.
+  std::size_t held = 0;
+  bool has_frames = false;
+  bool is_broken = false;
+
+  Stream* find(std::int32_t id) {
+    const auto found = streams.find(id);
+    return found == streams.end() ? nullptr : &found->second;
+  }
+
+  void open();
+  void begin(std::int32_t id);
+  void take_field(Stream& stream, std::string_view name, std::string_view value);
+  void end_head(Stream& stream);
+  void refuse_http(Stream& stream, std::string_view status);
+  void feed(Stream& stream, std::string_view bytes);
+  bool take_prefix(Stream& stream, std::string_view& bytes);
+  void half_close(Stream& stream);
+  void close(std::int32_t id);
+  void send(Stream& stream, const Message& message);
+  void finish(Stream& stream, StatusCode code, std::string_view text);
+  void submit_headers(Stream& stream);
+  void resume(Stream& stream);
+  ssize_t read_out(Stream& stream, std::uint8_t* into, std::size_t most, std::uint32_t* flags);
+};
+
+// Their signatures are nghttp2's.
+// NOLINTBEGIN(readability-function-size)
+struct Callbacks {
+  static int begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      state.begin(frame->hd.stream_id);
+    }
+    return 0;
+  }
+
+  static int header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                    std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                    std::uint8_t, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    if (Stream* const stream = state.find(frame->hd.stream_id)) {
+      state.take_field(*stream, view(name, name_size), view(value, value_size));
+    }
+    return 0;
+  }
+
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    state.has_frames = true;
+    const bool is_head = frame->hd.type == NGHTTP2_HEADERS;
+    if (!is_head && frame->hd.type != NGHTTP2_DATA) return 0;
+    const std::int32_t id = frame->hd.stream_id;
+    if (is_head && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+      if (Stream* const stream = state.find(id)) state.end_head(*stream);
+    }
+    const bool is_last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    Stream* const stream = state.find(id);
+    if (is_last && stream != nullptr) state.half_close(*stream);
+    return 0;
+  }
+
+  static int data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
+                  std::size_t size, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    if (Stream* const stream = state.find(id)) state.feed(*stream, view(bytes, size));
+    return 0;
+  }
+
+  static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t, void* user) {
+    static_cast<Session::State*>(user)->close(id);
+    return 0;
+  }
+
+  static int frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    const bool is_last =
+        frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    Stream* const stream = state.find(frame->hd.stream_id);
+    // The client need not send the rest of what is answered (RFC 9113, 8.1).
+    if (is_last && stream != nullptr && !stream->is_half_closed) {
+      ::nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                  NGHTTP2_NO_ERROR);
+    }
+    return 0;
+  }
+
+  static ssize_t read(nghttp2_session*, std::int32_t id, std::uint8_t* into, std::size_t most,
+                      std::uint32_t* flags, nghttp2_data_source*, void* user) {
+    auto& state = *static_cast<Session::State*>(user);
+    Stream* const stream = state.find(id);
+    if (stream == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    return state.read_out(*stream, into, most, flags);
+  }
+};
+
+// NOLINTEND(readability-function-size)
+
+void Session::State::open() {
+  nghttp2_session_callbacks* callbacks = nullptr;
+  if (::nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
+  ::nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, Callbacks::begin_headers);
+  ::nghttp2_session_callbacks_set_on_header_callback(callbacks, Callbacks::header);
+  ::nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, Callbacks::frame_received);
+  ::nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::data);
+  ::nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::stream_closed);
+  ::nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::frame_sent);
+  const int made = ::nghttp2_session_server_new(&session, callbacks, this);
+  ::nghttp2_session_callbacks_del(callbacks);
+  if (made != 0) throw std::bad_alloc();
+  const std::array<nghttp2_settings_entry, 3> settings = {{
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.calls},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(options.head_bytes)},
+  }};
+  ::nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  ::nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+}
+
+void Session::State::begin(std::int32_t id) {
+  streams[id].id = id;
+}
+
+void Session::State::take_field(Stream& stream, std::string_view name, std::string_view value) {
+  constexpr std::size_t kOverhead = 32;
+  stream.head_size += name.size() + value.size() + kOverhead;
+  // What is too much is not kept; it is refused when the head has ended.
+  if (stream.head_size > options.head_bytes) return;
+  if (name == ":path") {
+    stream.head.path = value;
+  } else if (name == ":method") {
+    stream.method = value;
+  } else if (name == "content-type") {
+    stream.content_type = value;
+  } else if (name == "grpc-encoding") {
+    stream.head.encoding = value == "identity" ? std::string_view() : value;
+    stream.encoding = value == "gzip" || value == "deflate" ? value : std::string_view();
+  } else if (name == "grpc-accept-encoding") {
+    stream.head.accept_encoding = value;
+  } else if (name == "grpc-timeout") {
+    // What is no timeout is none.
+    stream.head.timeout = timeout_of(value).value_or(std::chrono::microseconds(0));
+  } else {
+    stream.head.metadata.emplace_back(name, value);
+  }
+}
+
+void Session::State::refuse_http(Stream& stream, std::string_view status) {
+  stream.is_finished = true;
+  stream.has_headers = true;
+  const std::array<nghttp2_nv, 1> fields = {field(":status", status)};
+  ::nghttp2_submit_response(session, stream.id, fields.data(), fields.size(), nullptr);
+}
+
+void Session::State::end_head(Stream& stream) {
+  constexpr std::string_view kType = "application/grpc";
+  const std::string_view type = stream.content_type;
+  const std::string_view rest =
+      starts_with(type, kType) ? type.substr(kType.size()) : std::string_view("?");
+  const bool is_proto = rest.empty() || rest[0] == ';' || starts_with(rest, "+proto");
+  if (stream.head_size > options.head_bytes) {
+    events.begun(stream.id, std::move(stream.head));
+    return finish(stream, StatusCode::kResourceExhausted,
+                  format("the fields of the call are longer than {} bytes", options.head_bytes));
+  }
+  if (stream.method != "POST") return refuse_http(stream, "405");
+  if (!is_proto) return refuse_http(stream, "415");
+  events.begun(stream.id, std::move(stream.head));
+}
+
+bool Session::State::take_prefix(Stream& stream, std::string_view& bytes) {
+  const std::size_t more = std::min(kPrefix - stream.prefix.size(), bytes.size());
+  stream.prefix.append(bytes.substr(0, more));
+  bytes.remove_prefix(more);
+  if (stream.prefix.size() < kPrefix) return false;
+  stream.wanted = 0;
+  for (std::size_t i = 1; i < kPrefix; ++i) {
+    stream.wanted = stream.wanted * 256 + static_cast<unsigned char>(stream.prefix[i]);
+  }
+  stream.has_prefix = true;
+  if (static_cast<unsigned char>(stream.prefix[0]) > 1) {
+    finish(stream, StatusCode::kInternal, "a message begins with neither 0 nor 1");
+  } else if (stream.wanted > options.message_bytes) {
+    finish(stream, StatusCode::kResourceExhausted,
+           format("received message larger than max ({} vs. {})", stream.wanted,
+                  options.message_bytes));
+  } else {
+    stream.bytes.reserve(std::min(stream.wanted, kTrusted));
+  }
+  return !stream.is_finished;
+}
+
+void Session::State::feed(Stream& stream, std::string_view bytes) {
+  while (!stream.is_finished) {
+    if (!stream.has_prefix && !take_prefix(stream, bytes)) return;
+    const std::size_t more = std::min(stream.wanted - stream.bytes.size(), bytes.size());
+    if (more > options.connection_bytes - held) {
+      return finish(stream, StatusCode::kResourceExhausted,
+                    "the messages of this connection take too much memory");
+    }
+    held += more;
+    stream.bytes.append(bytes.substr(0, more));
+    bytes.remove_prefix(more);
+    if (stream.bytes.size() < stream.wanted) return;
+    held -= stream.bytes.size();
+    Message message{std::move(stream.bytes), stream.prefix[0] == 1};
+    stream.bytes.clear();
+    stream.prefix.clear();
+    stream.has_prefix = false;
+    events.message(stream.id, std::move(message));
+    if (bytes.empty()) return;
+  }
+}
+
+void Session::State::half_close(Stream& stream) {
+  stream.is_half_closed = true;
+  if (stream.is_finished) return;
+  if (!stream.prefix.empty()) {
+    return finish(stream, StatusCode::kInvalidArgument, "a message is cut off");
+  }
+  events.half_closed(stream.id);
+}
+
+void Session::State::close(std::int32_t id) {
+  const auto found = streams.find(id);
+  if (found == streams.end()) return;
+  held -= found->second.bytes.size();
+  streams.erase(found);
+  events.closed(id);
+}
+
+void Session::State::submit_headers(Stream& stream) {
+  if (stream.has_headers) return;
+  stream.has_headers = true;
+  std::vector<nghttp2_nv> fields = {field(":status", "200"),
+                                    field("content-type", "application/grpc"),
+                                    field("grpc-accept-encoding", "identity,gzip,deflate")};
+  if (!stream.encoding.empty()) fields.push_back(field("grpc-encoding", stream.encoding));
+  // Without a message the status comes with the headers, and nothing else.
+  const bool is_all = stream.is_finished && stream.out.empty();
+  if (is_all) {
+    fields.push_back(field("grpc-status", stream.status));
+    if (!stream.text.empty()) fields.push_back(field("grpc-message", stream.text));
+  }
+  nghttp2_data_provider provider{};
+  provider.read_callback = Callbacks::read;
+  ::nghttp2_submit_response(session, stream.id, fields.data(), fields.size(),
+                            is_all ? nullptr : &provider);
+}
+
+void Session::State::resume(Stream& stream) {
+  if (!stream.is_deferred) return;
+  stream.is_deferred = false;
+  ::nghttp2_session_resume_data(session, stream.id);
+}
+
+void Session::State::send(Stream& stream, const Message& message) {
+  if (stream.is_finished) return;
+  stream.out += message.is_compressed ? '\1' : '\0';
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+    stream.out += static_cast<char>(message.bytes.size() >> shift & 255U);
+  }
+  stream.out += message.bytes;
+  submit_headers(stream);
+  resume(stream);
+}
+
+void Session::State::finish(Stream& stream, StatusCode code, std::string_view text) {
+  if (stream.is_finished) return;
+  stream.is_finished = true;
+  held -= stream.bytes.size();
+  stream.bytes = {};
+  stream.status = format("{}", static_cast<int>(code));
+  // A field must fit into what clients take.
+  constexpr std::size_t kLongest = 4096;
+  stream.text = encoded_text(text.substr(0, kLongest));
+  submit_headers(stream);
+  resume(stream);
+}
+
+ssize_t Session::State::read_out(Stream& stream, std::uint8_t* into, std::size_t most,
+                                 std::uint32_t* flags) {
+  const std::size_t size = std::min(most, stream.out.size() - stream.sent);
+  if (size == 0 && !stream.is_finished) {
+    stream.is_deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  std::copy_n(stream.out.data() + stream.sent, size, into);
+  stream.sent += size;
+  if (stream.sent < stream.out.size()) return static_cast<ssize_t>(size);
+  stream.out.clear();
+  stream.sent = 0;
+  if (!stream.is_finished) return static_cast<ssize_t>(size);
+  *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+  std::array<nghttp2_nv, 2> trailers = {field("grpc-status", stream.status),
+                                        field("grpc-message", stream.text)};
+  ::nghttp2_submit_trailer(session, stream.id, trailers.data(), stream.text.empty() ? 1 : 2);
+  return static_cast<ssize_t>(size);
+}
+
+Session::Session(const ServerOptions& options, Events& events)
+    : state_(std::make_unique<State>(options, events)) {
+  state_->open();
+}
+
+Session::~Session() {
+  ::nghttp2_session_del(state_->session);
+}
+
+bool Session::receive(std::string_view bytes) {
+  const auto* const begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const ssize_t taken = ::nghttp2_session_mem_recv(state_->session, begin, bytes.size());
+  state_->is_broken = state_->is_broken || taken < 0;
+  return !state_->is_broken;
+}
+
+void Session::take_output(std::string& out, std::size_t most) {
+  while (out.size() < most) {
+    const std::uint8_t* bytes = nullptr;
+    const ssize_t size = ::nghttp2_session_mem_send(state_->session, &bytes);
+    if (size <= 0) {
+      state_->is_broken = state_->is_broken || size < 0;
+      return;
+    }
+    out.append(view(bytes, static_cast<std::size_t>(size)));
+  }
+}
+
+void Session::send(std::int32_t stream, const Message& message) {
+  if (Stream* const found = state_->find(stream)) state_->send(*found, message);
+}
+
+void Session::finish(std::int32_t stream, StatusCode code, std::string_view text) {
+  if (Stream* const found = state_->find(stream)) state_->finish(*found, code, text);
+}
+
+void Session::shut_down() {
+  ::nghttp2_submit_goaway(state_->session, NGHTTP2_FLAG_NONE,
+                          ::nghttp2_session_get_last_proc_stream_id(state_->session),
+                          NGHTTP2_NO_ERROR, nullptr, 0);
+}
+
+bool Session::is_done() const {
+  return ::nghttp2_session_want_read(state_->session) == 0 &&
+         ::nghttp2_session_want_write(state_->session) == 0;
+}
+
+std::size_t Session::streams() const {
+  return state_->streams.size();
+}
+
+bool Session::is_waiting() const {
+  return !state_->has_frames ||
+         std::any_of(state_->streams.begin(), state_->streams.end(),
+                     [](const auto& each) { return !each.second.prefix.empty(); });
+}
+
+}  // namespace kingpost::grpc

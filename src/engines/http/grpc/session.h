@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection of a gRPC server without its socket: bytes in, events and bytes out. HTTP/2
+// (RFC 9113) is nghttp2's; messages, statuses and limits are here.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engines/http/grpc/grpc.h"
+
+namespace kingpost::grpc {
+
+/// What a session has to tell, from within `receive`.
+class Events {
+ public:
+  virtual ~Events() = default;
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+
+  virtual void begun(std::int32_t stream, Head head) = 0;
+  virtual void message(std::int32_t stream, Message message) = 0;
+  virtual void half_closed(std::int32_t stream) = 0;
+  /// Answered or not, the stream is gone; nothing may be sent to it.
+  virtual void closed(std::int32_t stream) = 0;
+
+ protected:
+  Events() = default;
+};
+
+class Session {
+ public:
+  /// The events must outlive it.
+  Session(const ServerOptions& options, Events& events);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// False where the client does not speak HTTP/2: send what there is to send, then close.
+  bool receive(std::string_view bytes);
+  /// Appends what is to be sent, about `most` bytes.
+  void take_output(std::string& out, std::size_t most);
+
+  /// A stream that is gone is left alone.
+  void send(std::int32_t stream, const Message& message);
+  void finish(std::int32_t stream, StatusCode code, std::string_view text);
+
+  /// No new calls; those there are go on.
+  void shut_down();
+  /// Nothing is left to be read or written.
+  bool is_done() const;
+  std::size_t streams() const;
+  /// Amid a message, or before the first frame: the client has to send more.
+  bool is_waiting() const;
+
+ private:
+  friend struct Callbacks;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// "1H", "20S", "5m" and so on as microseconds, at least one; nothing where it is no timeout.
+std::optional<std::chrono::microseconds> timeout_of(std::string_view text);
+
+/// The percent-encoding of grpc-message.
+std::string encoded_text(std::string_view text);
+
+}  // namespace kingpost::grpc

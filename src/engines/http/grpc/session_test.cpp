@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engines/http/grpc/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nghttp2/nghttp2.h>
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace kingpost::grpc {
+namespace {
+
+using testing::HasSubstr;
+
+std::string framed(std::string_view bytes, char flag = '\0') {
+  std::string out(1, flag);
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+    out += static_cast<char>(bytes.size() >> shift & 255U);
+  }
+  return out.append(bytes);
+}
+
+// What the server tells, and a handler that sends back what it gets when the client has ended.
+class Recorder final : public Events {
+ public:
+  void begun(std::int32_t stream, Head head) override { heads[stream] = std::move(head); }
+  void message(std::int32_t stream, Message message) override {
+    messages[stream].push_back(message.bytes);
+    flags += message.is_compressed ? 'c' : 'p';
+  }
+  void half_closed(std::int32_t stream) override {
+    ended.push_back(stream);
+    if (!echoes) return;
+    for (const std::string& each : messages[stream]) session->send(stream, {each, false});
+    session->finish(stream, StatusCode::kOk, {});
+  }
+  void closed(std::int32_t stream) override { gone.push_back(stream); }
+
+  Session* session = nullptr;
+  bool echoes = true;
+  std::map<std::int32_t, Head> heads;
+  std::map<std::int32_t, std::vector<std::string>> messages;
+  std::string flags;
+  std::vector<std::int32_t> ended;
+  std::vector<std::int32_t> gone;
+};
+
+struct Answer {
+  std::map<std::string, std::string> fields;
+  std::string data;
+  bool has_ended = false;
+  std::uint32_t error = 0;
+};
+
+// A client by nghttp2 itself.
+class Client {
+ public:
+  Client() {
+    nghttp2_session_callbacks* callbacks = nullptr;
+    ::nghttp2_session_callbacks_new(&callbacks);
+    ::nghttp2_session_callbacks_set_on_header_callback(
+        callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+                      std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                      std::uint8_t, void* user) {
+          auto& self = *static_cast<Client*>(user);
+          self.answers[frame->hd.stream_id].fields[text(name, name_size)] = text(value, value_size);
+          return 0;
+        });
+    ::nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+        callbacks, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
+                      std::size_t size, void* user) {
+          static_cast<Client*>(user)->answers[id].data += text(bytes, size);
+          return 0;
+        });
+    ::nghttp2_session_callbacks_set_on_stream_close_callback(
+        callbacks, [](nghttp2_session*, std::int32_t id, std::uint32_t error, void* user) {
+          Answer& answer = static_cast<Client*>(user)->answers[id];
+          answer.has_ended = true;
+          answer.error = error;
+          return 0;
+        });
+    ::nghttp2_session_client_new(&session_, callbacks, this);
+    ::nghttp2_session_callbacks_del(callbacks);
+    ::nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0);
+  }
+  ~Client() { ::nghttp2_session_del(session_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  static Fields fields() {
+    return {{":method", "POST"},
+            {":scheme", "http"},
+            {":path", "/s/m"},
+            {":authority", "x"},
+            {"content-type", "application/grpc"},
+            {"te", "trailers"}};
+  }
+
+  /// `body` is sent whole; without `ends` the stream stays open on this side.
+  std::int32_t call(const Fields& names, std::string body, bool ends = true) {
+    std::vector<nghttp2_nv> list;
+    for (const auto& [name, value] : names) {
+      list.push_back({bytes(name), bytes(value), name.size(), value.size(), 0});
+    }
+    bodies_.push_back(std::make_unique<Body>(Body{std::move(body), 0, ends}));
+    nghttp2_data_provider provider{};
+    provider.source.ptr = bodies_.back().get();
+    provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* into,
+                                std::size_t most, std::uint32_t* flags, nghttp2_data_source* source,
+                                void*) -> ssize_t {
+      auto& from = *static_cast<Body*>(source->ptr);
+      const std::size_t size = std::min(most, from.bytes.size() - from.sent);
+      if (size == 0 && !from.ends) return NGHTTP2_ERR_DEFERRED;
+      std::copy_n(from.bytes.data() + from.sent, size, into);
+      from.sent += size;
+      if (from.ends && from.sent == from.bytes.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+      return static_cast<ssize_t>(size);
+    };
+    return ::nghttp2_submit_request(session_, nullptr, list.data(), list.size(), &provider,
+                                    nullptr);
+  }
+  void reset(std::int32_t stream) {
+    ::nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
+  }
+
+  std::string output() {
+    std::string out;
+    const std::uint8_t* data = nullptr;
+    for (ssize_t size = 1; size > 0;) {
+      size = ::nghttp2_session_mem_send(session_, &data);
+      if (size > 0) out += text(data, static_cast<std::size_t>(size));
+    }
+    return out;
+  }
+  void receive(const std::string& from) {
+    ::nghttp2_session_mem_recv(session_, bytes(from), from.size());
+  }
+
+  std::map<std::int32_t, Answer> answers;
+
+ private:
+  struct Body {
+    std::string bytes;
+    std::size_t sent = 0;
+    bool ends = true;
+  };
+  static std::string text(const std::uint8_t* bytes, std::size_t size) {
+    return {reinterpret_cast<const char*>(bytes), size};
+  }
+  static std::uint8_t* bytes(const std::string& text) {
+    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
+  }
+
+  nghttp2_session* session_ = nullptr;
+  std::vector<std::unique_ptr<Body>> bodies_;
+};
+
+class GrpcSession : public testing::Test {
+ protected:
+  GrpcSession() {
+    options_.message_bytes = 6'000'000;
+    options_.connection_bytes = 20'000'000;
+    options_.calls = 10;
+    restart();
+  }
+
+  void restart() {
+    session_ = std::make_unique<Session>(options_, events_);
+    events_.session = session_.get();
+  }
+
+  // Bytes go to and fro until both are silent.
+  void pump(std::size_t piece = 1U << 20U) {
+    for (int quiet = 0; quiet < 2;) {
+      const std::string there = client_.output();
+      for (std::size_t at = 0; at < there.size(); at += piece) {
+        session_->receive(std::string_view(there).substr(at, piece));
+      }
+      std::string back;
+      session_->take_output(back, std::size_t{1} << 16U);
+      client_.receive(back);
+      quiet = there.empty() && back.empty() ? quiet + 1 : 0;
+    }
+  }
+
+  Answer& ask(std::string body, const Client::Fields& fields = Client::fields(), bool ends = true) {
+    const std::int32_t stream = client_.call(fields, std::move(body), ends);
+    pump();
+    return client_.answers[stream];
+  }
+
+  ServerOptions options_;
+  Recorder events_;
+  std::unique_ptr<Session> session_;
+  Client client_;
+};
+
+TEST_F(GrpcSession, a_call_is_answered_with_messages_and_a_status) {
+  Client::Fields fields = Client::fields();
+  fields.emplace_back("grpc-timeout", "20m");
+  fields.emplace_back("grpc-encoding", "gzip");
+  fields.emplace_back("x-key", "a");
+  const Answer& answer = ask(framed("one") + framed("", '\1') + framed("three"), fields);
+  EXPECT_EQ(answer.data, framed("one") + framed("") + framed("three"));
+  EXPECT_EQ(answer.fields.at(":status"), "200");
+  EXPECT_EQ(answer.fields.at("content-type"), "application/grpc");
+  EXPECT_EQ(answer.fields.at("grpc-status"), "0");
+  EXPECT_EQ(answer.fields.count("grpc-message"), 0U);
+  EXPECT_TRUE(answer.has_ended);
+  EXPECT_EQ(answer.error, 0U);
+  EXPECT_EQ(events_.flags, "pcp");
+  const Head& head = events_.heads.at(1);
+  EXPECT_EQ(head.path, "/s/m");
+  EXPECT_EQ(head.timeout, std::chrono::milliseconds(20));
+  EXPECT_EQ(head.encoding, "gzip");
+  EXPECT_EQ(head.find("x-key"), "a");
+  EXPECT_EQ(head.find("x-other"), "");
+  EXPECT_EQ(session_->streams(), 0U);
+  EXPECT_EQ(events_.gone, std::vector<std::int32_t>{1});
+}
+
+TEST_F(GrpcSession, bytes_may_come_one_by_one) {
+  client_.call(Client::fields(), framed("one") + framed("two"));
+  pump(1);
+  EXPECT_EQ(client_.answers[1].data, framed("one") + framed("two"));
+  EXPECT_FALSE(session_->is_waiting());
+}
+
+TEST_F(GrpcSession, messages_longer_than_every_window) {
+  const std::string large(5'000'000, 'x');
+  const Answer& answer = ask(framed(large));
+  EXPECT_EQ(answer.data.size(), large.size() + 5);
+  EXPECT_EQ(answer.fields.at("grpc-status"), "0");
+}
+
+TEST_F(GrpcSession, what_is_no_message_is_refused) {
+  EXPECT_EQ(ask(framed("a", '\2')).fields.at("grpc-status"), "13");
+  const Answer& cut = ask(framed("abc").substr(0, 6));
+  EXPECT_EQ(cut.fields.at("grpc-status"), "3");
+  EXPECT_EQ(cut.fields.at("grpc-message"), "a message is cut off");
+  const Answer& large = ask(framed(std::string(6'000'001, 'x')));
+  EXPECT_EQ(large.fields.at("grpc-status"), "8");
+  EXPECT_THAT(large.fields.at("grpc-message"), HasSubstr("6000001 vs. 6000000"));
+  EXPECT_TRUE(large.has_ended);
+  // A length without its bytes sets nothing aside.
+  const Answer& promised = ask(std::string("\0\x7F\xFF\xFF\xFF", 5), Client::fields(), false);
+  EXPECT_EQ(promised.fields.at("grpc-status"), "8");
+  EXPECT_TRUE(promised.has_ended);
+  EXPECT_EQ(session_->streams(), 0U);
+  EXPECT_EQ(ask(framed("fine")).fields.at("grpc-status"), "0");
+}
+
+TEST_F(GrpcSession, what_is_no_grpc_is_refused) {
+  Client::Fields fields = Client::fields();
+  fields[4].second = "application/json";
+  EXPECT_EQ(ask("", fields).fields.at(":status"), "415");
+  fields[4].second = "application/grpc+json";
+  EXPECT_EQ(ask("", fields).fields.at(":status"), "415");
+  fields[4].second = "application/grpc+proto";
+  EXPECT_EQ(ask("", fields).fields.at("grpc-status"), "0");
+  fields[0].second = "GET";
+  EXPECT_EQ(ask("", fields).fields.at(":status"), "405");
+  EXPECT_TRUE(events_.messages[1].empty());
+}
+
+TEST_F(GrpcSession, too_many_fields_are_refused) {
+  Client::Fields fields = Client::fields();
+  for (int i = 0; i < 40; ++i) fields.emplace_back("x-" + std::to_string(i), std::string(500, 'a'));
+  const Answer& answer = ask(framed("a"), fields);
+  EXPECT_EQ(answer.fields.at("grpc-status"), "8");
+  EXPECT_TRUE(events_.messages[1].empty());
+}
+
+TEST_F(GrpcSession, messages_together_are_bounded) {
+  events_.echoes = false;
+  std::int32_t last = 0;
+  for (int i = 0; i < 8; ++i) {
+    last = client_.call(Client::fields(), framed(std::string(5'900'000, 'x')).substr(0, 5'000'000),
+                        false);
+  }
+  pump();
+  int refused = 0;
+  for (const auto& [stream, answer] : client_.answers) {
+    refused += answer.fields.count("grpc-status") > 0 ? 1 : 0;
+  }
+  EXPECT_GE(refused, 4);
+  EXPECT_LT(refused, 8);
+  EXPECT_TRUE(session_->is_waiting());
+  // What the others held is free again.
+  for (std::int32_t stream = 1; stream <= last; stream += 2) client_.reset(stream);
+  pump();
+  events_.echoes = true;
+  EXPECT_EQ(ask(framed(std::string(5'900'000, 'y'))).fields.at("grpc-status"), "0");
+}
+
+TEST_F(GrpcSession, a_cancelled_call_is_told_and_its_answer_is_lost) {
+  events_.echoes = false;
+  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  pump();
+  EXPECT_EQ(events_.ended, std::vector<std::int32_t>{stream});
+  client_.reset(stream);
+  pump();
+  EXPECT_EQ(events_.gone, std::vector<std::int32_t>{stream});
+  session_->send(stream, {"late", false});
+  session_->finish(stream, StatusCode::kOk, {});
+  pump();
+  EXPECT_EQ(client_.answers[stream].data, "");
+}
+
+TEST_F(GrpcSession, answers_may_come_later_and_statuses_are_encoded) {
+  events_.echoes = false;
+  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  pump();
+  session_->send(stream, {"b", false});
+  pump();
+  EXPECT_EQ(client_.answers[stream].data, framed("b"));
+  session_->finish(stream, StatusCode::kNotFound, "100% \n\xC3\xA4");
+  // Once is enough.
+  session_->finish(stream, StatusCode::kOk, "");
+  session_->send(stream, {"c", false});
+  pump();
+  EXPECT_EQ(client_.answers[stream].data, framed("b"));
+  EXPECT_EQ(client_.answers[stream].fields.at("grpc-status"), "5");
+  EXPECT_EQ(client_.answers[stream].fields.at("grpc-message"), "100%25 %0A%C3%A4");
+}
+
+TEST_F(GrpcSession, calls_at_a_time_are_bounded) {
+  events_.echoes = false;
+  pump();
+  std::vector<std::int32_t> streams;
+  for (int i = 0; i < 15; ++i) streams.push_back(client_.call(Client::fields(), framed("a")));
+  pump();
+  // The client holds back what the server does not take yet.
+  EXPECT_EQ(session_->streams(), 10U);
+  for (const std::int32_t stream : streams) session_->finish(stream, StatusCode::kOk, {});
+  pump();
+  EXPECT_EQ(session_->streams(), 5U);
+}
+
+TEST_F(GrpcSession, it_shuts_down_behind_the_calls_there_are) {
+  events_.echoes = false;
+  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  pump();
+  session_->shut_down();
+  pump();
+  EXPECT_FALSE(session_->is_done());
+  session_->send(stream, {"b", false});
+  session_->finish(stream, StatusCode::kOk, {});
+  pump();
+  EXPECT_EQ(client_.answers[stream].fields.at("grpc-status"), "0");
+  EXPECT_EQ(session_->streams(), 0U);
+}
+
+TEST_F(GrpcSession, a_client_of_another_protocol_is_told_to_go) {
+  EXPECT_TRUE(session_->is_waiting());
+  EXPECT_FALSE(session_->receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  std::string out;
+  session_->take_output(out, 65536);
+  EXPECT_TRUE(events_.heads.empty());
+}
+
+TEST_F(GrpcSession, damaged_bytes_do_no_harm) {
+  client_.call(Client::fields(), framed("one") + framed(std::string(3000, 'x')));
+  Client::Fields fields = Client::fields();
+  fields.emplace_back("grpc-timeout", "1S");
+  client_.call(fields, framed("two"));
+  client_.reset(1);
+  const std::string whole = client_.output();
+  // The same damage each time, so that what fails can be seen again.
+  std::mt19937 chance(7);  // NOLINT(bugprone-random-generator-seed)
+  for (int turn = 0; turn < 3000; ++turn) {
+    std::string bytes = whole;
+    const int changes = static_cast<int>(chance() % 4) + 1;
+    for (int i = 0; i < changes; ++i) {
+      // Behind the preface, so that what is damaged is looked at.
+      const std::size_t at = 24 + chance() % (bytes.size() - 24);
+      bytes[at] = static_cast<char>(chance());
+    }
+    bytes.resize(bytes.size() - chance() % 20);
+    restart();
+    std::string out;
+    for (std::size_t at = 0; at < bytes.size(); at += 200) {
+      if (!session_->receive(std::string_view(bytes).substr(at, 200))) break;
+      session_->take_output(out, 1U << 20U);
+    }
+    EXPECT_LE(session_->streams(), 10U);
+  }
+}
+
+TEST(GrpcText, timeouts) {
+  using std::chrono::microseconds;
+  EXPECT_EQ(timeout_of("1H"), microseconds(3'600'000'000));
+  EXPECT_EQ(timeout_of("2M"), microseconds(120'000'000));
+  EXPECT_EQ(timeout_of("99999999S"), microseconds(99'999'999'000'000));
+  EXPECT_EQ(timeout_of("5m"), microseconds(5000));
+  EXPECT_EQ(timeout_of("7u"), microseconds(7));
+  EXPECT_EQ(timeout_of("1n"), microseconds(1));
+  for (const char* wrong : {"", "1", "S", "-1S", "1s", "999999999S", "1.5S", " 1S"}) {
+    EXPECT_EQ(timeout_of(wrong), std::nullopt) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace kingpost::grpc

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The other messages of the Open Inference Protocol over gRPC (grpc_service.proto): what is asked
+// about a server and its models, and the answers, made of the JSON that HTTP answers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace kingpost::open_inference {
+
+/// A model and a version of it; the latter may be empty.
+struct NamedModel {
+  std::string name;
+  std::string version;
+};
+/// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics. This and the next three fail with
+/// `infer.message_malformed`.
+Result<NamedModel> read_named_model(std::string_view bytes);
+/// Of RepositoryIndex: only the models that are ready.
+Result<bool> read_index_request(std::string_view bytes);
+/// Of RepositoryModelLoad and RepositoryModelUnload: the model, and whether it shall be loaded with
+/// a config or files that come with the request.
+struct RepositoryChange {
+  std::string model;
+  bool has_content = false;
+};
+Result<RepositoryChange> read_repository_change(std::string_view bytes);
+/// Of grpc.health.v1: the service, empty for the server.
+Result<std::string> read_health_request(std::string_view bytes);
+
+/// ServerLive, ServerReady and ModelReady.
+std::string grpc_truth(bool is_true);
+std::string grpc_server_metadata(const Json& metadata);
+std::string grpc_model_metadata(const Json& metadata);
+std::string grpc_model_config(const Json& config);
+std::string grpc_statistics(const Json& statistics);
+std::string grpc_index(const Json& rows);
+std::string grpc_health(bool is_serving);
+
+}  // namespace kingpost::open_inference

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kingpost-serve as a process of a test, and a small model for it."""
+
+import json
+import random
+import re
+import socket
+import subprocess
+from http.client import HTTPConnection
+from pathlib import Path
+
+from project import KINGPOST
+
+SERVE = Path(KINGPOST).parent / "kingpost-serve"
+SECONDS = 60
+
+
+def made_rows():
+    chance = random.Random(5)
+    lines = ["id,area,kind,price"]
+    for i in range(300):
+        area, kind = chance.uniform(40, 250), chance.choice(["flat", "house", "villa"])
+        lines.append(f"{i},{area:.1f},{kind},{area * 1000 + (kind == 'villa') * 90_000:.2f}")
+    return "\n".join(lines) + "\n"
+
+
+class Served:
+    """A server at a free port."""
+
+    def __init__(self, *words, program=(SERVE,), folder=None):
+        self.process = subprocess.Popen([*program, "--http", "0", *map(str, words)], cwd=folder,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            found = re.match(r"(http|grpc)://127\.0\.0\.1:(\d+)$", self.lines[-1])
+            if found and found[1] == "grpc":
+                self.grpc_port = int(found[2])
+            elif found:
+                self.port = int(found[2])
+                return
+        raise AssertionError(self.process.stderr.read())
+
+    def ask(self, method, path, body=None, headers=None):
+        """Status, headers, body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        out = answer.status, answer.headers, answer.read()
+        connection.close()
+        return out
+
+    def json(self, method, path, body=None, status=200):
+        code, headers, text = self.ask(method, path, body)
+        assert code == status, text
+        assert headers["Content-Type"] == "application/json"
+        return json.loads(text)
+
+    def raw(self, data):
+        """Bytes as they come until the server closes."""
+        out = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS) as client:
+            client.sendall(data)
+            while piece := client.recv(65536):
+                out += piece
+        return out
+
+    def end(self):
+        self.process.kill()
+        self.process.communicate()
