@@ -10,12 +10,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help demo test fuzz build setup check format bench clean
+.PHONY: help demo test fuzz soak build setup check format bench clean
 
 help:
 	@echo "make demo     set up, build, and run the flights example"
 	@echo "make test     set up, build, and run all tests"
 	@echo "make fuzz     10,000 random expressions, the SQL engine against the graph"
+	@echo "make soak     a million requests of 64 clients to kingpost-serve, each its own answer"
 	@echo "make build    set up and build          (PRESET=dev|release|asan)"
 	@echo "make check    format, clang-tidy on changed files, and the project's own checkers"
 	@echo "make format   rewrite the sources in the project's format"
@@ -51,6 +52,10 @@ test: build
 
 fuzz: build
 	build/$(PRESET)/kingpost_fuzz_expression --expressions 10000 --rows 1000 --seed 1
+
+soak: PRESET = release
+soak: build
+	KINGPOST=build/release/kingpost $(PYTHON) tests/soak/serve_soak.py
 
 check:
 	@$(PYTHON) tools/setup.py --with lint

@@ -52,14 +52,17 @@ class Server:
                 env={**os.environ, "OMP_NUM_THREADS": "1", "DO_NOT_TRACK": "1", **(env or {})})
 
     def processes(self):
-        """Of its session, so that children of children count."""
+        """It and all that it started, sessions of their own included."""
+        parents = {}
         for path in Path("/proc").glob("[0-9]*/stat"):
-            try:
+            with contextlib.suppress(OSError):
                 fields = path.read_text().rpartition(") ")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == self.process.pid:
-                yield int(path.parent.name), fields
+                parents[int(path.parent.name)] = fields
+        wanted = {self.process.pid}
+        while more := {pid for pid, fields in parents.items()
+                       if int(fields[1]) in wanted and pid not in wanted}:
+            wanted |= more
+        return [(pid, parents[pid]) for pid in wanted if pid in parents]
 
     def cpu_seconds(self):
         ticks = sum(int(f[11]) + int(f[12]) + int(f[13]) + int(f[14]) for _, f in self.processes())
@@ -70,6 +73,7 @@ class Server:
         return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
     def end(self):
+        started = [pid for pid, _ in self.processes()]
         for kind in (signal.SIGTERM, signal.SIGKILL):
             if self.process.poll() is None:
                 os.killpg(self.process.pid, kind)
@@ -77,8 +81,8 @@ class Server:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 continue
-        # What it left behind in its session.
-        for pid, _ in list(self.processes()):
+        # What it left behind.
+        for pid in started:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -2,11 +2,13 @@
 """kingpost-serve over real sockets: what it answers, what it refuses, and how it ends."""
 
 import gzip
+import hashlib
 import json
 import re
 import shutil
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -14,7 +16,9 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 import zlib
+from http.client import HTTPSConnection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
@@ -382,6 +386,84 @@ class LifeTest(unittest.TestCase):
             done = subprocess.run([alone, "serve", "x=y"], cwd=empty, capture_output=True,
                                   text=True, check=False)
             self.assertIn("serve.program_missing", done.stderr)
+
+    def test_keys(self):
+        """Probes are everybody's; each key may do what its scopes say."""
+        def line(key, scopes):
+            return f"{hashlib.sha256(key.encode()).hexdigest()} {scopes} {key}-name\n"
+        keys = self.base / "keys.txt"
+        keys.write_text("# who may ask\n\n" + line("one", "infer") + line("two", "metrics,infer")
+                        + line("all", "admin"))
+        served = self.serve("--api-keys", keys)
+        paths = [("GET", "/v2/models", {"one", "two", "all"}), ("GET", "/metrics", {"two", "all"}),
+                 ("POST", "/v2/repository/models/houses/load", {"all"}),
+                 ("POST", "/v2/repository/index", {"one", "two", "all"})]
+        for method, path, allowed in paths:
+            for key in ("one", "two", "all", "other", ""):
+                wanted = 200 if key in allowed else 403 if key in ("one", "two") else 401
+                for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
+                    code, _, body = served.ask(method, path, "" if method == "POST" else None,
+                                               headers)
+                    self.assertEqual(code, wanted, (path, key, body))
+        for path in ("/v2/health/live", "/v2/health/ready", "/ping", "/health"):
+            self.assertEqual(served.ask("GET", path)[0], 200)
+        counted = served.ask("GET", "/metrics", None, {"X-API-Key": "all"})[2].decode()
+        for error in ("serve.key_missing", "serve.key_unknown", "serve.key_scope"):
+            self.assertIn(f'kingpost_errors_total{{model="",id="{error}"}}', counted)
+        for text in ("", "# nobody\n", "x infer a\n", line("a", "infer,root"),
+                     hashlib.sha256(b"a").hexdigest() + "\n"):
+            keys.write_text(text)
+            self.refused("serve.keys_malformed", "--model", f"houses={self.bundle}",
+                         "--api-keys", keys)
+
+    def certificate(self, name):
+        """A self-signed certificate of 127.0.0.1 and its key."""
+        paths = self.base / f"{name}.crt", self.base / f"{name}.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "1", "-subj", f"/CN={name}", "-addext",
+             "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]],
+            check=True, capture_output=True)
+        return paths
+
+    def test_tls(self):
+        certificate, key = self.certificate("server")
+        other, other_key = self.certificate("client")
+        words = ("--tls-certificate", certificate, "--tls-key", key)
+        served = self.serve(*words)
+
+        def ask(served, context):
+            connection = HTTPSConnection("127.0.0.1", served.port, timeout=SECONDS,
+                                         context=context)
+            connection.request("GET", "/v2/models/houses")
+            answer = connection.getresponse()
+            out = answer.status, json.loads(answer.read())["name"]
+            connection.close()
+            return out
+        context = ssl.create_default_context(cafile=str(certificate))
+        context.set_alpn_protocols(["http/1.1"])
+        self.assertEqual(ask(served, context), (200, "houses"))
+        with self.assertRaises(ssl.SSLError):
+            ask(served, ssl.create_default_context(cafile=str(other)))
+        old = ssl.create_default_context(cafile=str(certificate))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(OSError):
+            ask(served, old)
+        # Plain bytes do no harm.
+        self.assertNotIn(b"HTTP/1.1", served.raw(b"GET / HTTP/1.1\r\n\r\n"))
+        self.assertEqual(ask(served, context), (200, "houses"))
+        strict = self.serve(*words, "--tls-client-authorities", other)
+        with self.assertRaises(OSError):
+            ask(strict, context)
+        context.load_cert_chain(other, other_key)
+        self.assertEqual(ask(strict, context), (200, "houses"))
+        for wrong in ((certificate, other_key), (self.base / "none", key), (key, key)):
+            self.refused("http.tls_unusable", "--model", f"houses={self.bundle}",
+                         "--tls-certificate", wrong[0], "--tls-key", wrong[1])
+        self.refused("--tls-key", "--model", f"houses={self.bundle}", "--tls-certificate",
+                     certificate)
 
     def metrics(self, served):
         """Every sample by its name and labels."""

@@ -33,8 +33,8 @@ class Served:
         self.lines = []
         for line in self.process.stdout:
             self.lines.append(line.strip())
-            found = re.match(r"(http|grpc)://127\.0\.0\.1:(\d+)$", self.lines[-1])
-            if found and found[1] == "grpc":
+            found = re.match(r"(https?|grpcs?)://127\.0\.0\.1:(\d+)$", self.lines[-1])
+            if found and found[1].startswith("grpc"):
                 self.grpc_port = int(found[2])
             elif found:
                 self.port = int(found[2])

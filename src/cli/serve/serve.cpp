@@ -35,6 +35,8 @@ struct Options {
   http::ServerOptions http;
   /// -1: no gRPC.
   int grpc_port = -1;
+  /// Empty: everybody may ask for everything.
+  std::string api_keys;
   ServiceOptions service;
   Micros drain = 5'000'000;
 };
@@ -88,8 +90,10 @@ Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRou
   how.address = options.http.address;
   how.port = options.grpc_port;
   how.threads = options.http.threads;
+  how.tls = options.http.tls;
   TRY(auto server, grpc::Server::start(how, routes));
-  say(format("grpc://{}:{}\n", how.address, server->port()));
+  const char* const scheme = how.tls.is_used() ? "grpcs" : "grpc";
+  say(format("{}://{}:{}\n", scheme, how.address, server->port()));
   return server;
 }
 
@@ -100,6 +104,10 @@ Status serve(const Options& options) {
   ::signal(SIGPIPE, SIG_IGN);
   auto owned = std::make_unique<Service>(options.service);
   Service& service = *owned;
+  if (!options.api_keys.empty()) {
+    TRY(auto access, steps::serve::Access::read(options.api_keys));
+    service.set_access(std::move(access));
+  }
   for (const std::string& each : options.models) {
     TRY(ModelSource source, source_of(each));
     TRY_STATUS(service.repository().add(std::move(source)));
@@ -113,7 +121,8 @@ Status serve(const Options& options) {
   }
   auto calls = std::make_unique<GrpcRoutes>(service, options.service);
   TRY(const auto grpc_server, start_grpc(options, *calls));
-  say(format("http://{}:{}\n", options.http.address, server->port()));
+  const char* const scheme = options.http.tls.is_used() ? "https" : "http";
+  say(format("{}://{}:{}\n", scheme, options.http.address, server->port()));
   int signal = 0;
   ::sigwait(&signals, &signal);
   // Load balancers look first; requests are answered as before until they have looked.
@@ -165,6 +174,16 @@ int serve_main(int count, char** words) {
   app.add_option("--grpc", options.grpc_port, "port of gRPC; 0 is any that is free; default: none")
       ->check(CLI::Range(0, 65535));
   app.add_option("--address", options.http.address, "where to listen")->capture_default_str();
+  app.add_option("--api-keys", options.api_keys,
+                 "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
+  auto* certificate = app.add_option("--tls-certificate", options.http.tls.certificate,
+                                     "PEM file: TLS for HTTP and gRPC");
+  auto* key = app.add_option("--tls-key", options.http.tls.key, "PEM file of its key");
+  certificate->needs(key);
+  key->needs(certificate);
+  app.add_option("--tls-client-authorities", options.http.tls.client_authorities,
+                 "PEM file: clients must show a certificate of these")
+      ->needs(certificate);
   app.add_option("--threads", options.http.threads, "0: as many as there are cores")
       ->check(CLI::Range(0, 1024));
   add_duration(app, "--drain", options.drain, "how long requests are still taken after SIGTERM");

@@ -13,6 +13,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <boost/beast/ssl/ssl_stream.hpp>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -22,6 +23,7 @@
 #include "base/json_text.h"
 #include "base/text.h"
 #include "engines/http/loops.h"
+#include "engines/http/tls.h"
 
 namespace kingpost::http {
 namespace {
@@ -36,7 +38,20 @@ std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-class Connection;
+// A connection as its server sees it.
+class Closable {
+ public:
+  virtual ~Closable() = default;
+  Closable(const Closable&) = delete;
+  Closable& operator=(const Closable&) = delete;
+  /// From any thread: closes it where no request is on its way.
+  virtual void close_when_idle() = 0;
+  /// Null for one that is being destroyed.
+  virtual std::shared_ptr<Closable> owned() = 0;
+
+ protected:
+  Closable() = default;
+};
 
 // What connections share with their server.
 struct Shared {
@@ -45,7 +60,7 @@ struct Shared {
   std::atomic<bool> draining{false};
   std::mutex mutex;
   /// Those that are there, so that a drain can close the idle ones.
-  std::set<Connection*> all;
+  std::set<Closable*> all;
   std::array<std::atomic<std::uint64_t>, 600> answers{};
 
   std::size_t count() {
@@ -54,10 +69,17 @@ struct Shared {
   }
 };
 
-class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
+using TlsStream = beast::ssl_stream<beast::tcp_stream>;
+
+template <typename Stream>
+class Connection final : public Exchange,
+                         public Closable,
+                         public std::enable_shared_from_this<Connection<Stream>> {
  public:
-  Connection(tcp::socket socket, Loop& loop, Shared& shared)
-      : stream_(std::move(socket)), loop_(loop), shared_(shared) {
+  /// `context`: what a stream with TLS is made with besides.
+  template <typename... Context>
+  Connection(tcp::socket socket, Loop& loop, Shared& shared, Context&... context)
+      : stream_(std::move(socket), context...), loop_(loop), shared_(shared) {
     loop_.connections.fetch_add(1);
     const std::lock_guard lock(shared_.mutex);
     shared_.all.insert(this);
@@ -70,16 +92,24 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 
   void start() {
     Fault fault;
-    ignore(stream_.socket().set_option(tcp::no_delay(true), fault));
-    read_head();
+    ignore(lowest().socket().set_option(tcp::no_delay(true), fault));
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      lowest().expires_after(shared_.options.slow);
+      stream_.async_handshake(net::ssl::stream_base::server,
+                              [self = this->shared_from_this()](Fault wrong) {
+                                if (!wrong) self->read_head();
+                              });
+    } else {
+      read_head();
+    }
   }
 
-  /// From any thread: closes it where no request is on its way.
-  void close_when_idle() {
-    net::post(stream_.get_executor(), [self = shared_from_this()] {
+  void close_when_idle() override {
+    net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (self->is_idle_) self->close();
     });
   }
+  std::shared_ptr<Closable> owned() override { return this->weak_from_this().lock(); }
 
   std::string_view method() const override { return view(parser_->get().method_string()); }
   std::string_view path() const override {
@@ -100,7 +130,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   }
   std::string& answer() override { return answer_; }
   void finish() override {
-    net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->send(); });
+    net::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->send(); });
   }
 
  private:
@@ -112,20 +142,20 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
     headers_.clear();
     answer_.clear();
     is_idle_ = buffer_.size() == 0;
-    stream_.expires_after(is_idle_ ? shared_.options.idle : shared_.options.slow);
+    lowest().expires_after(is_idle_ ? shared_.options.idle : shared_.options.slow);
     beast::http::async_read_header(
         stream_, buffer_, *parser_,
-        [self = shared_from_this()](Fault fault, std::size_t) { self->on_head(fault); });
+        [self = this->shared_from_this()](Fault fault, std::size_t) { self->on_head(fault); });
   }
 
   void on_head(Fault fault) {
     is_idle_ = false;
     if (fault) return refuse(fault);
-    stream_.expires_after(shared_.options.slow);
+    lowest().expires_after(shared_.options.slow);
     if (header("Expect") != "100-continue") return read_body();
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     net::async_write(stream_, net::buffer(kContinue),
-                     [self = shared_from_this()](Fault wrong, std::size_t) {
+                     [self = this->shared_from_this()](Fault wrong, std::size_t) {
                        if (!wrong) self->read_body();
                      });
   }
@@ -133,15 +163,15 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void read_body() {
     beast::http::async_read(
         stream_, buffer_, *parser_,
-        [self = shared_from_this()](Fault fault, std::size_t) { self->on_body(fault); });
+        [self = this->shared_from_this()](Fault fault, std::size_t) { self->on_body(fault); });
   }
 
   void on_body(Fault fault) {
     if (fault) return refuse(fault);
     // The handler may take its time; only the client is held to a limit.
-    stream_.expires_never();
+    lowest().expires_never();
     keep_alive_ = parser_->get().keep_alive();
-    shared_.handler.handle(shared_from_this());
+    shared_.handler.handle(this->shared_from_this());
   }
 
   // What cannot be read is answered where there may be somebody who listens.
@@ -177,8 +207,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
                    answer_.size(), keep_alive_ ? "" : "Connection: close\r\n", headers_);
     const std::array<net::const_buffer, 2> parts = {
         net::buffer(head_), head_only ? net::const_buffer() : net::buffer(answer_)};
-    stream_.expires_after(shared_.options.slow);
-    net::async_write(stream_, parts, [self = shared_from_this()](Fault fault, std::size_t) {
+    lowest().expires_after(shared_.options.slow);
+    net::async_write(stream_, parts, [self = this->shared_from_this()](Fault fault, std::size_t) {
       self->on_sent(fault);
     });
   }
@@ -194,11 +224,13 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 
   void close() {
     Fault fault;
-    ignore(stream_.socket().shutdown(tcp::socket::shutdown_both, fault));
-    stream_.close();
+    ignore(lowest().socket().shutdown(tcp::socket::shutdown_both, fault));
+    lowest().close();
   }
 
-  beast::tcp_stream stream_;
+  beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
+
+  Stream stream_;
   Loop& loop_;
   Shared& shared_;
   beast::flat_buffer buffer_;
@@ -219,11 +251,17 @@ class BeastServer final : public Server {
       : shared_{options, handler, {}, {}, {}, {}},
         loops_(options.threads, [this](tcp::socket socket, Loop& loop) {
           if (shared_.count() >= shared_.options.connections) return;
-          auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
-          net::post(loop.context, [connection] { connection->start(); });
+          if (tls_ == nullptr) {
+            begin<beast::tcp_stream>(std::move(socket), loop);
+          } else {
+            begin<TlsStream>(std::move(socket), loop, tls_->context);
+          }
         }) {}
 
-  Status open() { return loops_.listen(shared_.options.address, shared_.options.port); }
+  Status open() {
+    TRY(tls_, tls_of(shared_.options.tls, "http/1.1"));
+    return loops_.listen(shared_.options.address, shared_.options.port);
+  }
 
   int port() const override { return loops_.port(); }
   std::size_t connections() const override { return shared_.count(); }
@@ -249,20 +287,27 @@ class BeastServer final : public Server {
   }
 
  private:
+  template <typename Stream, typename... Context>
+  void begin(tcp::socket socket, Loop& loop, Context&... context) {
+    auto connection =
+        std::make_shared<Connection<Stream>>(std::move(socket), loop, shared_, context...);
+    net::post(loop.context, [connection] { connection->start(); });
+  }
+
   void close_idle() {
     // Held beyond the lock: the last owner of a connection takes the lock itself.
-    std::vector<std::shared_ptr<Connection>> alive;
+    std::vector<std::shared_ptr<Closable>> alive;
     {
       const std::lock_guard lock(shared_.mutex);
-      for (Connection* each : shared_.all) {
-        // One that is being destroyed has no owner any more.
-        if (auto owned = each->weak_from_this().lock()) alive.push_back(std::move(owned));
+      for (Closable* each : shared_.all) {
+        if (auto owned = each->owned()) alive.push_back(std::move(owned));
       }
     }
     for (const auto& each : alive) each->close_when_idle();
   }
 
   mutable Shared shared_;
+  std::unique_ptr<Tls> tls_;
   // In front of what connections refer to, so that they go first.
   Loops loops_;
 };

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "engines/http/tls_files.h"
 
 namespace kingpost::http {
 
@@ -67,11 +68,13 @@ struct ServerOptions {
   std::chrono::seconds idle{75};
   /// From the first byte of a request to its last, and for a client to take its answer.
   std::chrono::seconds slow{30};
+  TlsFiles tls;
 };
 
 class Server {
  public:
-  /// Listens when it returns. Fails with `http.cannot_listen`. The handler must outlive it.
+  /// Listens when it returns. Fails with `http.cannot_listen` or `http.tls_unusable`. The handler
+  /// must outlive it.
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler& handler);
   virtual ~Server() = default;
   Server(const Server&) = delete;

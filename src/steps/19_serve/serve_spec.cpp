@@ -22,6 +22,18 @@ Field batching() {
                                 .least = 0}}});
 }
 
+Field tls() {
+  return object_of(
+      {.name = "tls", .doc = "TLS for HTTP and gRPC"},
+      {.fields = {{.name = "certificate",
+                   .kind = FieldKind::kPath,
+                   .doc = "PEM file: the certificate, then those that lead to a known authority"},
+                  {.name = "key", .kind = FieldKind::kPath, .doc = "PEM file of its private key"},
+                  {.name = "client_authorities",
+                   .kind = FieldKind::kPath,
+                   .doc = "PEM file: clients must show a certificate of these"}}});
+}
+
 }  // namespace
 
 const Field& spec() {
@@ -55,6 +67,10 @@ const Field& spec() {
              .doc = "a request that waits longer is refused, unless it says so itself; 0: never",
              .fallback = "0",
              .least = 0},
+            {.name = "api_keys",
+             .kind = FieldKind::kPath,
+             .doc = "file of the keys that clients must send; without it everybody may ask"},
+            tls(),
             {.name = "drain",
              .kind = FieldKind::kDuration,
              .doc = "how long requests are still taken after SIGTERM",
@@ -83,6 +99,14 @@ std::vector<std::string> command_words(const Node& section) {
   if (section.has("grpc")) {
     out.insert(out.end(), {"--grpc", format("{}", section.integer("grpc"))});
   }
+  const auto file = [&](const char* option, const Node& from, std::string_view key) {
+    if (from.has(key)) out.insert(out.end(), {option, from.text_at(key)});
+  };
+  file("--api-keys", section, "api_keys");
+  const Node& tls = section.at("tls");
+  file("--tls-certificate", tls, "certificate");
+  file("--tls-key", tls, "key");
+  file("--tls-client-authorities", tls, "client_authorities");
   return out;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "records/inference.h"
+#include "steps/19_serve/access.h"
 #include "steps/19_serve/completion.h"
 #include "steps/19_serve/errands.h"
 #include "steps/19_serve/repository.h"
@@ -44,6 +45,10 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
+  /// Before anybody asks.
+  void set_access(Access access) { access_ = std::move(access); }
+  const Access& access() const { return access_; }
+
   Repository& repository() { return repository_; }
   const Repository& repository() const { return repository_; }
 
@@ -76,6 +81,7 @@ class Service {
 
  private:
   ServiceOptions options_;
+  Access access_;
   Repository repository_;
   ErrorCounts errors_;
   std::array<std::atomic<std::uint64_t>, kGrpcStatuses> grpc_{};

@@ -2,6 +2,7 @@
 """Triton's own clients, of HTTP and gRPC, with and without asyncio: every method that they have."""
 
 import asyncio
+import hashlib
 import json
 import queue
 import subprocess
@@ -272,6 +273,36 @@ def test_asyncio(model, kind):
         await client.load_model("houses")
         await client.close()
     asyncio.run(all_of_it())
+
+
+def test_keys_and_tls(model, tmp_path):
+    """gRPC with a certificate and a key: only who has both is answered."""
+    paths = tmp_path / "server.crt", tmp_path / "server.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout",
+                    paths[1]], check=True, capture_output=True)
+    keys = tmp_path / "keys"
+    keys.write_text(hashlib.sha256(b"secret").hexdigest() + " infer tests\n")
+    served = Served("--model", f"houses={model.bundle}", "--grpc", "0", "--api-keys", keys,
+                    "--tls-certificate", paths[0], "--tls-key", paths[1])
+    try:
+        client = tritonclient.grpc.InferenceServerClient(
+            f"127.0.0.1:{served.grpc_port}", ssl=True, root_certificates=str(paths[0]))
+        assert client.is_server_live()
+        allowed = {"authorization": "Bearer secret"}
+        same_bits(client.infer("houses", model.inputs("grpc"), headers=allowed), model)
+        for headers, status in ((None, "UNAUTHENTICATED"),
+                                ({"x-api-key": "guess"}, "UNAUTHENTICATED")):
+            with pytest.raises(InferenceServerException) as error:
+                client.infer("houses", model.inputs("grpc"), headers=headers)
+            assert error.value.status() == f"StatusCode.{status}"
+        with pytest.raises(InferenceServerException) as error:
+            client.unload_model("houses", headers=allowed)
+        assert error.value.status() == "StatusCode.PERMISSION_DENIED"
+        client.close()
+    finally:
+        served.end()
 
 
 def test_grpc_ends_amid_calls_in_order(model):

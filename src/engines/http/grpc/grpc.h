@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A gRPC server over HTTP/2 without TLS (h2c with prior knowledge), one loop per thread.
+// A gRPC server over HTTP/2, with TLS or without (h2c with prior knowledge), one loop per thread.
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engines/http/tls_files.h"
 
 namespace kingpost::grpc {
 
@@ -116,11 +117,13 @@ struct ServerOptions {
   std::chrono::seconds idle{600};
   /// Without a byte amid a message or before the first one.
   std::chrono::seconds slow{30};
+  http::TlsFiles tls;
 };
 
 class Server {
  public:
-  /// Listens when it returns. Fails with `http.cannot_listen`. The handler must outlive it.
+  /// Listens when it returns. Fails with `http.cannot_listen` or `http.tls_unusable`. The handler
+  /// must outlive it.
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler& handler);
   virtual ~Server() = default;
   Server(const Server&) = delete;

@@ -2,6 +2,7 @@
 #include <array>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include "engines/http/grpc/grpc.h"
 #include "engines/http/grpc/session.h"
 #include "engines/http/loops.h"
+#include "engines/http/tls.h"
 
 namespace kingpost::grpc {
 namespace {
@@ -20,13 +22,27 @@ using net::ip::tcp;
 using Fault = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-class Connection;
+// A connection as calls and its server see it; each function from any thread.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  virtual void shut_down() = 0;
+  virtual void send(std::int32_t stream, Message message) = 0;
+  virtual void finish(std::int32_t stream, StatusCode code, std::string text) = 0;
+  /// Null for one that is being destroyed.
+  virtual std::shared_ptr<Peer> owned() = 0;
+
+ protected:
+  Peer() = default;
+};
 
 struct Shared {
   ServerOptions options;
   Handler& handler;
   std::mutex mutex;
-  std::set<Connection*> all;
+  std::set<Peer*> all;
 
   std::size_t count() {
     const std::lock_guard lock(mutex);
@@ -36,27 +52,38 @@ struct Shared {
 
 class CallOfStream final : public Call {
  public:
-  CallOfStream(std::weak_ptr<Connection> connection, std::int32_t stream, Head head)
+  CallOfStream(std::weak_ptr<Peer> connection, std::int32_t stream, Head head)
       : connection_(std::move(connection)), stream_(stream), head_(std::move(head)) {}
 
   const Head& head() const override { return head_; }
   bool is_cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
-  void send(Message message) override;
-  void finish(StatusCode code, std::string_view text) override;
+  void send(Message message) override {
+    if (const auto peer = connection_.lock()) peer->send(stream_, std::move(message));
+  }
+  void finish(StatusCode code, std::string_view text) override {
+    if (const auto peer = connection_.lock()) peer->finish(stream_, code, std::string(text));
+  }
 
  private:
-  const std::weak_ptr<Connection> connection_;
+  const std::weak_ptr<Peer> connection_;
   const std::int32_t stream_;
   const Head head_;
   std::atomic<bool> cancelled_{false};
 };
 
-class Connection final : public Events, public std::enable_shared_from_this<Connection> {
+using TlsStream = net::ssl::stream<tcp::socket>;
+
+template <typename Stream>
+class Connection final : public Events,
+                         public Peer,
+                         public std::enable_shared_from_this<Connection<Stream>> {
  public:
-  Connection(tcp::socket socket, http::Loop& loop, Shared& shared)
-      : socket_(std::move(socket)),
-        timer_(socket_.get_executor()),
+  /// `context`: what a stream with TLS is made with besides.
+  template <typename... Context>
+  Connection(tcp::socket socket, http::Loop& loop, Shared& shared, Context&... context)
+      : stream_(std::move(socket), context...),
+        timer_(stream_.get_executor()),
         loop_(loop),
         shared_(shared),
         session_(shared.options, *this) {
@@ -72,31 +99,38 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
 
   void start() {
     Fault fault;
-    http::ignore(socket_.set_option(tcp::no_delay(true), fault));
+    http::ignore(socket().set_option(tcp::no_delay(true), fault));
     last_ = Clock::now();
     watch();
-    read();
-    flush();
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      stream_.async_handshake(net::ssl::stream_base::server,
+                              [self = this->shared_from_this()](Fault wrong) {
+                                if (wrong) return self->close();
+                                self->begin();
+                              });
+    } else {
+      begin();
+    }
   }
 
-  /// From any thread.
-  void shut_down() {
-    net::post(socket_.get_executor(), [self = shared_from_this()] {
+  std::shared_ptr<Peer> owned() override { return this->weak_from_this().lock(); }
+  void shut_down() override {
+    net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (!self->is_shut_down_) self->session_.shut_down();
       self->is_shut_down_ = true;
       self->flush();
     });
   }
-  void send(std::int32_t stream, Message message) {
-    net::dispatch(socket_.get_executor(),
-                  [self = shared_from_this(), stream, message = std::move(message)] {
+  void send(std::int32_t stream, Message message) override {
+    net::dispatch(stream_.get_executor(),
+                  [self = this->shared_from_this(), stream, message = std::move(message)] {
                     self->session_.send(stream, message);
                     self->flush();
                   });
   }
-  void finish(std::int32_t stream, StatusCode code, std::string text) {
-    net::dispatch(socket_.get_executor(),
-                  [self = shared_from_this(), stream, code, text = std::move(text)] {
+  void finish(std::int32_t stream, StatusCode code, std::string text) override {
+    net::dispatch(stream_.get_executor(),
+                  [self = this->shared_from_this(), stream, code, text = std::move(text)] {
                     self->session_.finish(stream, code, text);
                     self->flush();
                   });
@@ -104,7 +138,8 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
 
  private:
   void begun(std::int32_t stream, Head head) override {
-    calls_[stream] = std::make_shared<CallOfStream>(weak_from_this(), stream, std::move(head));
+    calls_[stream] =
+        std::make_shared<CallOfStream>(this->weak_from_this(), stream, std::move(head));
   }
   void message(std::int32_t stream, Message message) override {
     // Held, since it may be finished while the handler has it.
@@ -122,9 +157,15 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
     calls_.erase(found);
   }
 
+  void begin() {
+    is_open_ = true;
+    read();
+    flush();
+  }
+
   void read() {
-    socket_.async_read_some(net::buffer(in_),
-                            [self = shared_from_this()](Fault fault, std::size_t size) {
+    stream_.async_read_some(net::buffer(in_),
+                            [self = this->shared_from_this()](Fault fault, std::size_t size) {
                               if (fault) return self->close();
                               self->last_ = Clock::now();
                               // What is answered meanwhile goes out together.
@@ -138,7 +179,7 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
   }
 
   void flush() {
-    if (is_receiving_ || is_writing_ || !socket_.is_open()) return;
+    if (!is_open_ || is_receiving_ || is_writing_ || !socket().is_open()) return;
     constexpr std::size_t kTogether = std::size_t{256} << 10;
     out_.clear();
     session_.take_output(out_, kTogether);
@@ -147,8 +188,8 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
       return;
     }
     is_writing_ = true;
-    net::async_write(socket_, net::buffer(out_),
-                     [self = shared_from_this()](Fault fault, std::size_t) {
+    net::async_write(stream_, net::buffer(out_),
+                     [self = this->shared_from_this()](Fault fault, std::size_t) {
                        self->is_writing_ = false;
                        if (fault) return self->close();
                        self->last_ = Clock::now();
@@ -159,8 +200,8 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
   // A client that neither sends what it began nor takes what it asked for must not stay for ever.
   void watch() {
     timer_.expires_after(std::chrono::seconds(1));
-    timer_.async_wait([self = shared_from_this()](Fault fault) {
-      if (fault || !self->socket_.is_open()) return;
+    timer_.async_wait([self = this->shared_from_this()](Fault fault) {
+      if (fault || !self->socket().is_open()) return;
       const auto quiet = Clock::now() - self->last_;
       const bool is_stuck = self->is_writing_ || self->session_.is_waiting();
       if (is_stuck && quiet > self->shared_.options.slow) return self->close();
@@ -173,13 +214,15 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
   void close() {
     Fault fault;
     timer_.cancel();
-    http::ignore(socket_.shutdown(tcp::socket::shutdown_both, fault));
-    http::ignore(socket_.close(fault));
+    http::ignore(socket().shutdown(tcp::socket::shutdown_both, fault));
+    http::ignore(socket().close(fault));
     for (const auto& [stream, call] : calls_) call->cancel();
     calls_.clear();
   }
 
-  tcp::socket socket_;
+  auto& socket() { return stream_.lowest_layer(); }
+
+  Stream stream_;
   net::steady_timer timer_;
   http::Loop& loop_;
   Shared& shared_;
@@ -188,21 +231,13 @@ class Connection final : public Events, public std::enable_shared_from_this<Conn
   std::array<char, 65536> in_;
   std::string out_;
   Clock::time_point last_;
+  /// Behind the handshake.
+  bool is_open_ = false;
   bool is_receiving_ = false;
   bool is_writing_ = false;
   bool is_ending_ = false;
   bool is_shut_down_ = false;
 };
-
-void CallOfStream::send(Message message) {
-  if (const auto connection = connection_.lock()) connection->send(stream_, std::move(message));
-}
-
-void CallOfStream::finish(StatusCode code, std::string_view text) {
-  if (const auto connection = connection_.lock()) {
-    connection->finish(stream_, code, std::string(text));
-  }
-}
 
 class AsioServer final : public Server {
  public:
@@ -210,11 +245,17 @@ class AsioServer final : public Server {
       : shared_{options, handler, {}, {}},
         loops_(options.threads, [this](tcp::socket socket, http::Loop& loop) {
           if (shared_.count() >= shared_.options.connections) return;
-          auto connection = std::make_shared<Connection>(std::move(socket), loop, shared_);
-          net::post(loop.context, [connection] { connection->start(); });
+          if (tls_ == nullptr) {
+            begin<tcp::socket>(std::move(socket), loop);
+          } else {
+            begin<TlsStream>(std::move(socket), loop, tls_->context);
+          }
         }) {}
 
-  Status open() { return loops_.listen(shared_.options.address, shared_.options.port); }
+  Status open() {
+    TRY(tls_, http::tls_of(shared_.options.tls, "h2"));
+    return loops_.listen(shared_.options.address, shared_.options.port);
+  }
   int port() const override { return loops_.port(); }
   std::size_t connections() const override { return shared_.count(); }
   void stop() override { loops_.stop(); }
@@ -231,19 +272,27 @@ class AsioServer final : public Server {
   }
 
  private:
+  template <typename Stream, typename... Context>
+  void begin(tcp::socket socket, http::Loop& loop, Context&... context) {
+    auto connection =
+        std::make_shared<Connection<Stream>>(std::move(socket), loop, shared_, context...);
+    net::post(loop.context, [connection] { connection->start(); });
+  }
+
   void shut_all() {
     // Held beyond the lock: the last owner of a connection takes the lock itself.
-    std::vector<std::shared_ptr<Connection>> alive;
+    std::vector<std::shared_ptr<Peer>> alive;
     {
       const std::lock_guard lock(shared_.mutex);
-      for (Connection* each : shared_.all) {
-        if (auto owned = each->weak_from_this().lock()) alive.push_back(std::move(owned));
+      for (Peer* each : shared_.all) {
+        if (auto owned = each->owned()) alive.push_back(std::move(owned));
       }
     }
     for (const auto& each : alive) each->shut_down();
   }
 
   mutable Shared shared_;
+  std::unique_ptr<http::Tls> tls_;
   // In front of what connections refer to, so that they go first.
   http::Loops loops_;
 };

@@ -34,6 +34,16 @@ Error unknown(const Call& call) {
 
 }  // namespace
 
+// Probes have no keys.
+Status GrpcRoutes::allow(const Call& call, std::string_view method) const {
+  const Access& access = service_.access();
+  const bool is_probe = method == "Check" || method == "ServerLive" || method == "ServerReady";
+  if (access.is_open() || is_probe) return {};
+  std::string_view key = call.head().find("x-api-key");
+  if (key.empty()) key = bearer_of(call.head().find("authorization"));
+  return access.allow(key, is_change(method) ? Scope::kAdmin : Scope::kInfer);
+}
+
 Status GrpcRoutes::decode(const Call& call, grpc::Message& message) const {
   if (!message.is_compressed) return {};
   const auto coding = archive::coding_of(call.head().encoding);
@@ -48,6 +58,13 @@ Status GrpcRoutes::decode(const Call& call, grpc::Message& message) const {
 
 void GrpcRoutes::message(const std::shared_ptr<Call>& call, grpc::Message message) {
   const std::string_view method = method_of(*call);
+  if (const Status may = allow(*call, method); !may) {
+    service_.refused({}, may.error());
+    const bool is_known = may.error().id() == "serve.key_scope";
+    return finish(service_, *call,
+                  is_known ? StatusCode::kPermissionDenied : StatusCode::kUnauthenticated,
+                  may.error().what());
+  }
   if (const Status plain = decode(*call, message); !plain) {
     service_.refused({}, plain.error());
     return refuse(service_, *call, plain.error());

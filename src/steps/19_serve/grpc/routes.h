@@ -21,6 +21,7 @@ class GrpcRoutes final : public grpc::Handler {
   void half_closed(const std::shared_ptr<grpc::Call>& call) override;
 
  private:
+  Status allow(const grpc::Call& call, std::string_view method) const;
   Status decode(const grpc::Call& call, grpc::Message& message) const;
   void unary(const std::shared_ptr<grpc::Call>& call, std::string_view method,
              std::string_view bytes);

@@ -87,6 +87,11 @@ void HttpRoutes::handle(Shared exchange) {
   // `/v2/` is `/v2`.
   if (target.size() > 1 && target.parts.back().empty()) target.parts.pop_back();
   if (!fine) return refuse(exchange, 404, "Not Found");
+  if (const Status may = allow(target, *exchange); !may) {
+    service_.refused({}, may.error());
+    exchange->add_header("WWW-Authenticate", "Bearer");
+    return refuse(exchange, refusal_status(may.error()), may.error().what());
+  }
   if (const Status plain = decode_body(*exchange, options_.body_bytes); !plain) {
     int status = 400;
     if (plain.error().code() == Code::kNotBuilt) status = 415;
@@ -94,6 +99,20 @@ void HttpRoutes::handle(Shared exchange) {
     return refuse(exchange, status, plain.error().what());
   }
   route(target, exchange);
+}
+
+// Probes have no keys.
+Status HttpRoutes::allow(const Target& target, const http::Exchange& exchange) const {
+  const Access& access = service_.access();
+  const bool is_probe = target.is(0, "ping") || target.is(0, "health") ||
+                        (target.is(0, "v2") && target.is(1, "health"));
+  if (access.is_open() || is_probe) return {};
+  Scope scope = Scope::kInfer;
+  if (target.is(0, "metrics")) scope = Scope::kMetrics;
+  if (target.is(1, "repository") && target.is(2, "models")) scope = Scope::kAdmin;
+  std::string_view key = exchange.header("X-API-Key");
+  if (key.empty()) key = bearer_of(exchange.header("Authorization"));
+  return access.allow(key, scope);
 }
 
 void HttpRoutes::route(const Target& target, const Shared& exchange) {

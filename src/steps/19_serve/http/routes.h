@@ -26,6 +26,7 @@ class HttpRoutes final : public http::Handler {
  private:
   struct Target;
 
+  Status allow(const Target& target, const http::Exchange& exchange) const;
   void route(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_model(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_rows(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
