@@ -28,6 +28,7 @@ class Parser {
     add_data();
     add_infer();
     add_serve();
+    add_release();
     add_models();
     add_rest();
   }
@@ -167,6 +168,22 @@ class Parser {
     serve->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
     serve->add_option("--threads", arguments.threads, "default: all")->check(CLI::Range(1, 1024));
     with_file_option(serve);
+  }
+
+  void add_release() {
+    auto* image = add(app_, "containerize", "an image that serves one model, made without a daemon",
+                      containerize_command);
+    image
+        ->add_option("MODEL", arguments.words,
+                     "NAME, NAME/3, NAME@ALIAS of the registry, or a bundle's folder")
+        ->required()
+        ->expected(1);
+    image->add_option("--out", arguments.out, "a new folder for the image, as an OCI layout");
+    image->add_option("--docker-archive", arguments.archive,
+                      "a file for `docker load` and for tools that read OCI archives");
+    image->add_option("--ref", arguments.ref, "name of the image; default: that of the file");
+    image->add_flag("--json", arguments.json, "what was made, as JSON");
+    with_file_option(image);
   }
 
   void add_models() {

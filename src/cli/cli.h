@@ -43,6 +43,12 @@ struct Arguments {
   std::string memory;
   int threads = 0;
   std::vector<std::string> sources;
+  /// Of containerize: the archive to write, the image's name, the name to push it by, and whether
+  /// registries of other machines are spoken to without TLS.
+  std::string archive;
+  std::string ref;
+  std::string push;
+  bool insecure = false;
   /// Of serve: -1 and "" where the pipeline file decides.
   int port = -1;
   int grpc_port = -1;
@@ -78,6 +84,7 @@ Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
 Status infer_command(const Arguments& arguments);
 Status serve_command(const Arguments& arguments);
+Status containerize_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);
 Status doctor_command(const Arguments& arguments);

@@ -45,8 +45,7 @@ Status run_command(const Arguments& arguments) {
   lifecycle::Cancellation::install();
   TRY(const auto pipeline, load(arguments));
   TRY_STATUS(lifecycle::check_options(arguments.range));
-  const int last = arguments.range.to.empty() ? lifecycle::last_built().number
-                                              : lifecycle::find_row(arguments.range.to)->number;
+  const int last = lifecycle::last_step(pipeline, arguments.range);
   Faults faults;
   auto progress = make_progress(style_of(arguments), last);
   auto summary =

@@ -18,6 +18,7 @@
 #include "steps/14_select_best/select_best.h"
 #include "steps/15_package/package.h"
 #include "steps/16_register/register.h"
+#include "steps/17_containerize/containerize.h"
 #include "steps/19_serve/serve.h"
 
 namespace kingpost::lifecycle {
@@ -64,7 +65,9 @@ const std::vector<StepRow>& rows() {
        package::spec, package::check, package::run, package::key_parts},
       {16, "register", "bundle", "model version, aliases, lineage", kRun, registering::kVersion,
        registering::spec, registering::check, registering::run, registering::key_parts},
-      {17, "containerize", "version", "an OCI image"},
+      {17, "containerize", "version", "an OCI image", kRun, containerize::kVersion,
+       containerize::spec, containerize::check, containerize::run, containerize::key_parts, "",
+       true},
       {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
       {19, "serve", "service", "Open Inference Protocol v2", kCommand, 0, serve::spec, nullptr,
        nullptr, nullptr, "kingpost serve MODEL"},

@@ -32,6 +32,8 @@ struct StepRow {
   steps::KeyParts key_parts = nullptr;
   /// The command that starts it, where there is one already.
   std::string_view command{};
+  /// A step of `run` that is left out where the file has no section of its word.
+  bool by_section = false;
 
   bool built() const { return run != nullptr || !command.empty(); }
 };

@@ -44,7 +44,7 @@ class Planner {
  public:
   Planner(const Pipeline& pipeline, Workspace& workspace, const RunOptions& options)
       : pipeline_(pipeline), workspace_(workspace), options_(options) {
-    last_ = options.to.empty() ? last_built().number : find_row(options.to)->number;
+    last_ = last_step(pipeline, options);
     from_ = options.from.empty() ? rows().back().number + 1 : find_row(options.from)->number;
   }
 
@@ -56,7 +56,7 @@ class Planner {
       plan.reason = row.built() ? row.command : "not built yet";
     } else if (!row.built()) {
       plan.state = PlanState::kNotBuilt;
-    } else if (row.number <= last_) {
+    } else if (row.number <= last_ && is_asked(row, pipeline_)) {
       TRY_STATUS(asked(row, plan));
     }
     return plan;
@@ -142,6 +142,20 @@ Status check_options(const RunOptions& options) {
                 options.from, options.to);
   }
   return {};
+}
+
+bool is_asked(const StepRow& row, const Pipeline& pipeline) {
+  if (!row.built() || row.start == Start::kByCommand) return false;
+  return !row.by_section || pipeline.section(row.word).is_map();
+}
+
+int last_step(const Pipeline& pipeline, const RunOptions& options) {
+  const int most = options.to.empty() ? last_built().number : find_row(options.to)->number;
+  int last = 0;
+  for (const StepRow& row : rows()) {
+    if (row.number <= most && is_asked(row, pipeline)) last = row.number;
+  }
+  return last;
 }
 
 Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& workspace,

@@ -49,6 +49,12 @@ Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& work
 /// Checks the words of the options.
 Status check_options(const RunOptions& options);
 
+/// Whether a run of this file comes to the step, apart from --to: it is built, has
+/// no command of its own, and the file has its section where it wants one.
+bool is_asked(const StepRow& row, const Pipeline& pipeline);
+/// The number of the last step that the run comes to. Requires: check_options passed.
+int last_step(const Pipeline& pipeline, const RunOptions& options);
+
 /// Everything that can be known before a step runs: each step's own check, in order, over the
 /// tables as they would be. Every fault is added. Answers the tables that step 1 would leave.
 records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults);

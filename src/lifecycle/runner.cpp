@@ -47,11 +47,11 @@ class Runner {
 
  private:
   Status walk(const std::string& command) {
-    const int last = options_.to.empty() ? last_built().number : find_row(options_.to)->number;
+    const int last = last_step(pipeline_, options_);
     std::size_t restarts = 0;
     for (std::size_t i = 0; i < rows().size();) {
       const StepRow& row = rows()[i];
-      if (!row.built() || row.start == Start::kByCommand || row.number > last) {
+      if (!is_asked(row, pipeline_) || row.number > last) {
         ++i;
         continue;
       }
@@ -131,7 +131,7 @@ class Runner {
     std::string content = pipeline_.root.json().canonical() + first.key;
     for (const StepRow& row : rows()) {
       content += format(" {}", version_of(row));
-      if (row.key_parts == nullptr || row.number == 1) continue;
+      if (row.key_parts == nullptr || row.number == 1 || !is_asked(row, pipeline_)) continue;
       steps::KeyContext context{pipeline_.section(row.word), pipeline_.root, pipeline_.settings,
                                 *workspace_.journal};
       auto parts = row.key_parts(context);

@@ -34,6 +34,8 @@ class Bundle {
   static Result<Bundle> in_folder(const std::string& folder);
 
   const std::string& digest() const { return digest_; }
+  /// The bytes of SHA256SUMS.
+  const std::string& sums() const { return sums_; }
   /// In byte order of their names, without SHA256SUMS.
   const std::vector<File>& files() const { return files_; }
   const File* find(std::string_view name) const;

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names of images: what registries take, and what they would not.
+#include "engines/oci/reference.h"
+
+#include <gtest/gtest.h>
+
+namespace kingpost::oci {
+namespace {
+
+TEST(Reference, IsTakenApart) {
+  const auto whole = parse_reference("Registry.local:5000/team/flight-delay:v1.2_X").value();
+  EXPECT_EQ(whole.registry, "Registry.local:5000");
+  EXPECT_EQ(whole.repository, "team/flight-delay");
+  EXPECT_EQ(whole.tag, "v1.2_X");
+  EXPECT_FALSE(whole.is_local());
+  const auto hub = parse_reference("late").value();
+  EXPECT_EQ(hub.registry, "docker.io");
+  EXPECT_EQ(hub.repository, "library/late");
+  EXPECT_EQ(hub.text, "late:latest");
+  EXPECT_EQ(parse_reference("team/late:3")->repository, "team/late");
+  EXPECT_TRUE(parse_reference("localhost/late")->is_local());
+  EXPECT_TRUE(parse_reference("127.0.0.1:5000/a__b--c.d")->is_local());
+  EXPECT_FALSE(parse_reference("localhost.evil.org/late")->is_local());
+}
+
+class Malformed : public testing::TestWithParam<const char*> {};
+
+TEST_P(Malformed, IsRefused) {
+  const auto parsed = parse_reference(GetParam());
+  ASSERT_FALSE(parsed) << GetParam();
+  EXPECT_EQ(parsed.error().id(), "containerize.ref_malformed");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    References, Malformed,
+    testing::Values("", ":", "/late", "late/", "a//b", "../late", "a/../b", "Late", "team/Late:1",
+                    "late:", "late:-1", "late:a b", "late:1:2", "late:a/b", "a___b", "a..b", "-a",
+                    "a-", ".a", "late@sha256:00", "host.local:0/late", "host.local:70000/late",
+                    "host.local:x/late", "-host.local/late", "host..local/late", "a\nb",
+                    "user@host.local/late", "http://host.local/late", "late:\xC3\xA4"));
+
+TEST(Reference, IsNotLongerThanRegistriesTake) {
+  EXPECT_TRUE(parse_reference(std::string(245, 'a')));
+  EXPECT_FALSE(parse_reference(std::string(256, 'a')));
+  EXPECT_TRUE(parse_reference("a:" + std::string(128, 'a')));
+  EXPECT_FALSE(parse_reference("a:" + std::string(129, 'a')));
+}
+
+TEST(Reference, WordsAreMadeToFit) {
+  EXPECT_EQ(reference_word("Flight Delay"), "flight-delay");
+  EXPECT_EQ(reference_word("made_y"), "made_y");
+  EXPECT_EQ(reference_word("..a__b.."), "a_b");
+  EXPECT_EQ(reference_word("\xC3\xA4"), "model");
+  for (const char* each : {"Flight Delay", "--a--b--", "A.B", "x!", ""}) {
+    EXPECT_TRUE(parse_reference(reference_word(each))) << each;
+  }
+}
+
+}  // namespace
+}  // namespace kingpost::oci

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images of a registered model: equal digests, what is refused, and a server that runs with nothing
+but the image's files."""
+
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from project import KINGPOST, Project  # noqa: E402
+from serving import Served, made_rows  # noqa: E402
+
+PIPELINE = """\
+version: 1
+project: homes
+ingest:
+  rows: {path: rows.csv, key: [id]}
+curate:
+  spine: rows
+  split: {type: random, validation: 0.2, test: 0.2, seed: 13}
+  target: {name: price, type: number, expr: price}
+candidates:
+  baseline: {family: constant}
+  linear: {family: ridge, trials: 1}
+train: {metric: mae, search: {seed: 13}}
+"""
+MODEL = "homes_price"
+MOST = 60_000_000
+
+
+def layout_image(layout):
+    """Manifest and config of a layout's only image."""
+    read = lambda digest: json.loads(  # noqa: E731
+        (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_text())
+    entry, = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = read(entry["digest"])
+    return entry["digest"], manifest, read(manifest["config"]["digest"])
+
+
+def unpack(layout, manifest, folder):
+    for layer in manifest["layers"]:
+        blob = (layout / "blobs/sha256" / layer["digest"].removeprefix("sha256:")).read_bytes()
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob))) as archive:
+            archive.extractall(folder, filter="tar")
+
+
+def confined(root, environment):
+    """Words that run a program with the image's files alone; None where the kernel forbids it."""
+    words = ["bwrap", "--unshare-all", "--share-net", "--uid", "65532", "--gid", "65532",
+             "--ro-bind", str(root), "/", "--die-with-parent", "--clearenv"]
+    for each in environment:
+        words += ["--setenv", *each.split("=", 1)]
+    if shutil.which("bwrap") is not None:
+        done = subprocess.run([*words, "/opt/kingpost/bin/kingpost-serve", "--version"],
+                              capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return words
+        print("bwrap:", done.stderr.strip())
+    if os.geteuid() == 0 and shutil.which("chroot") is not None:
+        return ["env", "-i", *environment, shutil.which("chroot"), "--userspec=65532:65532",
+                str(root)]
+    return None
+
+
+class Images(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.project = Project(PIPELINE)
+        cls.project.write("rows.csv", made_rows())
+        done = cls.project.command("run", "made.yaml", "--json")
+        assert done.code == 0, str(done)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.project.close()
+
+    def make(self, *words, model=MODEL):
+        done = self.project.command("containerize", model, *words)
+        assert done.code == 0, str(done)
+        return done
+
+    def refused(self, error, *words, model=MODEL):
+        done = self.project.command("containerize", model, *words)
+        self.assertNotEqual(done.code, 0)
+        self.assertIn(f"error[{error}]", done.err)
+
+    def test_equal_inputs_give_an_equal_digest(self):
+        self.make("--out", "a", "--docker-archive", "a.tar")
+        # Of the same bundle as a folder the model is the folder's name, version 1.
+        done = self.project.command("package", MODEL, "--model", MODEL)
+        self.assertEqual(done.code, 0, str(done))
+        self.make("--out", "elsewhere/b", "--ref", f"kingpost/{MODEL}:1", model=f"./{MODEL}")
+        a, b = self.project.folder / "a", self.project.folder / "elsewhere/b"
+        self.assertEqual((a / "index.json").read_text(), (b / "index.json").read_text())
+        self.assertEqual(self.project.read("a.lock.json"),
+                         self.project.read("elsewhere/b.lock.json"))
+        self.assertEqual(self.project.read("a.lock.json"), self.project.read("a.tar.lock.json"))
+        digest, manifest, config = layout_image(a)
+        lock = json.loads(self.project.read("a.lock.json"))
+        self.assertEqual(lock["image"], digest)
+        self.assertIn("libc6", [each["name"] for each in lock["packages"]])
+        self.assertLess(sum(each["size"] for each in manifest["layers"]), MOST)
+        self.assertEqual(config["config"]["User"], "65532:65532")
+        self.assertEqual(config["config"]["Labels"]["io.kingpost.model"], MODEL)
+
+    def test_nothing_but_the_image_is_needed(self):
+        self.make("--out", "alone")
+        layout = self.project.folder / "alone"
+        _, manifest, config = layout_image(layout)
+        root = Path(tempfile.mkdtemp(prefix="kingpost-image-"))
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+        unpack(layout, manifest, root)
+        root.chmod(0o755)
+        run = confined(root, config["config"]["Env"])
+        if run is None:
+            self.skipTest("neither bwrap nor chroot may be used here")
+        started = time.monotonic()
+        served = Served("--address", "127.0.0.1", "--grpc", "0",
+                        program=(*run, *config["config"]["Entrypoint"]))
+        self.addCleanup(served.end)
+        self.assertEqual(served.ask("GET", "/v2/health/ready")[0], 200)
+        print(f"ready in {time.monotonic() - started:.3f} s")
+        rows = [line.split(",") for line in made_rows().splitlines()[1:4]]
+        self.project.write("in.csv", "id,area,kind\n" + "".join(
+            f"{each[0]},{each[1]},{each[2]}\n" for each in rows))
+        done = self.project.command("infer", MODEL, "in.csv", "out.ndjson")
+        self.assertEqual(done.code, 0, str(done))
+        batch = [json.loads(line)["prediction"]
+                 for line in self.project.read("out.ndjson").splitlines()]
+        body = {"instances": [{"area": float(each[1]), "kind": each[2]} for each in rows]}
+        answer = served.json("POST", f"/v1/models/{MODEL}:predict", json.dumps(body))
+        self.assertEqual([each["prediction"] for each in answer["predictions"]], batch)
+
+    def test_what_cannot_be_made_is_refused_before_any_work(self):
+        (self.project.folder / "taken").mkdir(exist_ok=True)
+        self.project.write("taken/file", "")
+        self.refused("containerize.folder_taken", "--out", "taken")
+        self.refused("containerize.ref_malformed", "--out", "x", "--ref", "../x")
+        self.refused("file.not_regular", "--docker-archive", "taken")
+        self.refused("registry.model_unknown", model="nobody")
+        self.refused("registry.version_unknown", model=f"{MODEL}/9")
+        self.assertFalse((self.project.folder / "x").exists())
+        # An empty folder is taken.
+        (self.project.folder / "empty").mkdir()
+        self.make("--out", "empty")
+
+    def test_kingpost_alone_says_what_it_misses(self):
+        lonely = self.project.folder / "lonely"
+        lonely.mkdir()
+        shutil.copy(KINGPOST, lonely)
+        done = subprocess.run([lonely / "kingpost", "containerize", MODEL, "--out", "none"],
+                              cwd=self.project.folder, capture_output=True, text=True, check=False)
+        self.assertIn("error[containerize.program_missing]", done.stderr)
+
+    def test_no_room_leaves_nothing(self):
+        limit = ["sh", "-c", 'ulimit -f 4000; trap "" XFSZ; exec "$0" "$@"']
+        words = [*limit, KINGPOST, "containerize", MODEL, "--out", "full"]
+        done = subprocess.run(words, cwd=self.project.folder, capture_output=True, text=True,
+                              check=False)
+        self.assertIn("error[disk.full]", done.stderr)
+        self.assertEqual(list(self.project.folder.glob("full*")), [])
+
+    def test_the_section_makes_it_a_step_of_the_run(self):
+        other = self.project.copy()
+        self.addCleanup(other.close)
+        plain = other.command("run", "made.yaml", "--json")
+        self.assertNotIn("containerize", plain.sealed + plain.ran)
+        other.write("made.yaml", PIPELINE + "containerize: {ref: registry.local/homes}\n")
+        done = other.command("run", "made.yaml", "--json")
+        self.assertEqual(done.code, 0, str(done))
+        self.assertEqual(done.ran, ["containerize"])
+        again = other.command("run", "made.yaml", "--json")
+        self.assertEqual(again.ran, [])
+        report = json.loads(other.command("data", "report", "containerize", "-f", "made.yaml").out)
+        self.assertEqual(report["ref"], "registry.local/homes:1")
+        made = other.command("containerize", MODEL, "-f", "made.yaml", "--out", "image", "--json")
+        self.assertEqual(json.loads(made.out), report)
+
+
+if __name__ == "__main__":
+    unittest.main()
