@@ -99,7 +99,20 @@ class Parser {
   }
 
   void add_store() {
-    with_file(add(app_, "verify", "hash every object of the store", verify_command));
+    auto* verify =
+        add(app_, "verify", "hash every object of the store, or check a bundle", verify_command);
+    verify->add_option("FILE", arguments.file,
+                       "the pipeline file, default: the only one here; or a bundle's folder");
+    verify->add_option("--key", arguments.keys,
+                       "public key, of which one must have signed the bundle");
+    with_changes(verify);
+    CLI::App* keys = app_.add_subcommand("keys", "keys that sign bundles");
+    keys->require_subcommand(1);
+    auto* fresh =
+        add(*keys, "new", "a new pair: NAME, which is secret, and NAME.pub", keys_new_command);
+    fresh->add_option("NAME", arguments.words, "path of a new file")->required()->expected(1);
+    auto* shown_key = add(*keys, "show", "the public key and its sha256", keys_show_command);
+    shown_key->add_option("FILE", arguments.words, "a key of either kind")->required()->expected(1);
     auto* gc = add(app_, "gc", "remove objects that no recent result needs", gc_command);
     with_file(gc);
     gc->add_flag("--dry-run", arguments.dry_run, "only say what would be removed");
@@ -211,6 +224,7 @@ class Parser {
     package->add_option("FOLDER", arguments.words, "a new folder")->required()->expected(1);
     package->add_option("--model", arguments.model,
                         "a registered version; default: the file's last bundle");
+    package->add_option("--sign", arguments.sign, "private key to sign it with");
     for (auto* sub : {alias, tag}) {
       sub->add_flag("--remove", arguments.remove, "take it away");
     }

@@ -49,6 +49,9 @@ struct Arguments {
   std::string ref;
   std::string push;
   bool insecure = false;
+  /// Public keys that are trusted, and the private one to sign with: paths of PEM files.
+  std::vector<std::string> keys;
+  std::string sign;
   /// Of serve: -1 and "" where the pipeline file decides.
   int port = -1;
   int grpc_port = -1;
@@ -66,6 +69,10 @@ Status plan_command(const Arguments& arguments);
 Status why_command(const Arguments& arguments);
 Status status_command(const Arguments& arguments);
 Status verify_command(const Arguments& arguments);
+/// A bundle's folder: every file, nothing else, and the signature where keys are named.
+Status verify_bundle(const Arguments& arguments);
+Status keys_new_command(const Arguments& arguments);
+Status keys_show_command(const Arguments& arguments);
 Status gc_command(const Arguments& arguments);
 Status data_list_command(const Arguments& arguments);
 Status data_show_command(const Arguments& arguments);

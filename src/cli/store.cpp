@@ -238,6 +238,8 @@ Result<Removal> remove_trials(const std::string& store, bool dry_run) {
 }  // namespace
 
 Status verify_command(const Arguments& arguments) {
+  // A bundle's folder instead of a pipeline file.
+  if (is_folder(arguments.file)) return verify_bundle(arguments);
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
   TRY_STATUS(workspace.journal->verify());

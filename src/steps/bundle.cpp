@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/digest.h"
+#include "base/ed25519.h"
 #include "base/failpoint.h"
 #include "base/files.h"
 #include "base/new_file.h"
@@ -34,7 +35,7 @@ bool is_plain_name(std::string_view name) {
     const auto byte = static_cast<unsigned char>(c);
     return byte < 0x20 || byte == 0x7F || c == '\\';
   });
-  if (odd || name == kBundleSums) return false;
+  if (odd || name == kBundleSums || name == kBundleSignature) return false;
   const auto parts = split(name, '/');
   return std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
     return part.empty() || part == "." || part == "..";
@@ -134,6 +135,11 @@ Result<Bundle> Bundle::in_folder(const std::string& folder) {
       return damaged(where, file.name, stamp.error().what());
     }
   }
+  const std::string signature = format("{}/{}", folder, kBundleSignature);
+  if (exists(signature)) {
+    constexpr std::size_t kLargest = 4096;
+    TRY(out.signature_, read_file(signature, kLargest));
+  }
   return out;
 }
 
@@ -172,6 +178,51 @@ Status Bundle::verify() const {
   return {};
 }
 
+Status Bundle::sign_with(std::string_view private_pem) {
+  TRY(signature_, sign(private_pem, sums_));
+  return {};
+}
+
+Status Bundle::check_signature(const std::vector<std::string>& public_pems) const {
+  if (signature_.empty()) {
+    return fail(Code::kPrecondition, "bundle.not_signed", "{} is not signed", where_)
+        .hint(format("it has no {}: `kingpost package FOLDER --sign KEY` writes one",
+                     kBundleSignature));
+  }
+  for (const std::string& each : public_pems) {
+    TRY(const bool fits, is_signature(each, sums_, signature_));
+    if (fits) return {};
+  }
+  return fail(Code::kPrecondition, "bundle.signature_wrong",
+              "the signature of {} is that of none of the {} keys that are trusted", where_,
+              public_pems.size())
+      .hint("another key signed it, or its SHA256SUMS was changed afterwards");
+}
+
+Status no_strangers(const Bundle& bundle, const std::string& folder) {
+  const auto stranger = [&](const fs::path& path, std::string_view why) {
+    const std::string name = path.lexically_relative(folder).string();
+    return fail(Code::kCorrupt, "bundle.stranger", "\"{}\" of {} {}", shown(name), bundle.where_,
+                why)
+        .hint("take a fresh copy of the bundle, or remove what does not belong to it");
+  };
+  std::error_code fault;
+  fs::recursive_directory_iterator each(folder, fault);
+  for (; !fault && each != fs::recursive_directory_iterator(); each.increment(fault)) {
+    const fs::file_status status = each->symlink_status(fault);
+    if (fault) break;
+    if (fs::is_directory(status)) continue;
+    if (!fs::is_regular_file(status)) return stranger(each->path(), "is a link or no file");
+    const std::string name = each->path().lexically_relative(folder).string();
+    const bool is_known =
+        name == kBundleSums || name == kBundleSignature || bundle.find(name) != nullptr;
+    if (!is_known) return stranger(each->path(), "is no file of the bundle");
+  }
+  if (!fault) return {};
+  return fail(Code::kUnavailable, "file.unreadable", "cannot look through {}: {}", folder,
+              fault.message());
+}
+
 Status Bundle::write_to(const std::string& folder) const {
   std::string target = folder;
   while (target.size() > 1 && target.back() == '/') target.pop_back();
@@ -195,6 +246,7 @@ Status Bundle::write_to(const std::string& folder) const {
     TRY_STATUS(put(file.name, text));
   }
   TRY_STATUS(put(std::string(kBundleSums), sums_));
+  if (!signature_.empty()) TRY_STATUS(put(std::string(kBundleSignature), signature_));
   failpoint("bundle_written");
   std::error_code fault;
   fs::rename(fresh.path(), target, fault);

@@ -15,6 +15,8 @@ namespace kingpost::steps {
 
 /// The name of the manifest, which does not name itself.
 inline constexpr std::string_view kBundleSums = "SHA256SUMS";
+/// An Ed25519 signature of it, 64 bytes; it stands beside the bundle's files and is none of them.
+inline constexpr std::string_view kBundleSignature = "SHA256SUMS.sig";
 
 class Bundle {
  public:
@@ -47,20 +49,33 @@ class Bundle {
   Result<Json> json(std::string_view name) const;
   /// Reads and checks every file.
   Status verify() const;
+  /// Of SHA256SUMS, as it stands in a folder; empty where it is not signed.
+  const std::string& signature() const { return signature_; }
+  /// Signs it for `write_to`. Fails as sign of base/ed25519.h.
+  Status sign_with(std::string_view private_pem);
+  /// Fails with `bundle.not_signed`, or with `bundle.signature_wrong` where it is that of none of
+  /// the keys; as is_signature where one of them is none.
+  Status check_signature(const std::vector<std::string>& public_pems) const;
 
   /// Writes all files into a new folder, whole or not at all; one that is there and empty is taken.
   /// Fails with `bundle.folder_taken`, `bundle.damaged`, or as files do.
   Status write_to(const std::string& folder) const;
 
  private:
+  friend Status no_strangers(const Bundle& bundle, const std::string& folder);
   static Result<Bundle> parse(const std::string& sums, const std::string& where);
 
   std::string sums_;
+  std::string signature_;
   std::string digest_;
   /// What the user knows it by, for messages.
   std::string where_;
   std::vector<File> files_;
 };
+
+/// Fails with `bundle.stranger` where the folder holds something that the bundle does not name, or
+/// a link in the place of a file.
+Status no_strangers(const Bundle& bundle, const std::string& folder);
 
 /// The text of SHA256SUMS: `files` by name, in byte order. Requires: names that a bundle may have.
 std::string bundle_sums(std::vector<Bundle::File> files);

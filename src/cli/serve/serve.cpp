@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "engines/http/grpc/grpc.h"
@@ -37,6 +38,8 @@ struct Options {
   int grpc_port = -1;
   /// Empty: everybody may ask for everything.
   std::string api_keys;
+  /// Public keys, as PEM files.
+  std::vector<std::string> trust;
   ServiceOptions service;
   Micros drain = 5'000'000;
 };
@@ -108,8 +111,13 @@ Status serve(const Options& options) {
     TRY(auto access, steps::serve::Access::read(options.api_keys));
     service.set_access(std::move(access));
   }
+  std::vector<std::string> trusted;
+  for (const std::string& each : options.trust) {
+    TRY(trusted.emplace_back(), read_file(each));
+  }
   for (const std::string& each : options.models) {
     TRY(ModelSource source, source_of(each));
+    source.trusted = trusted;
     TRY_STATUS(service.repository().add(std::move(source)));
   }
   TRY_STATUS(service.repository().load_all());
@@ -176,6 +184,9 @@ int serve_main(int count, char** words) {
   app.add_option("--address", options.http.address, "where to listen")->capture_default_str();
   app.add_option("--api-keys", options.api_keys,
                  "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
+  app.add_option("--trust", options.trust,
+                 "public key, of which one must have signed each bundle; default: no signature")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   auto* certificate = app.add_option("--tls-certificate", options.http.tls.certificate,
                                      "PEM file: TLS for HTTP and gRPC");
   auto* key = app.add_option("--tls-key", options.http.tls.key, "PEM file of its key");

@@ -6,12 +6,14 @@
 #include <cmath>
 #include <limits>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "base/version.h"
 #include "steps/15_package/material.h"
+#include "steps/15_package/sbom.h"
 #include "steps/15_package/sources.h"
 #include "steps/bundle.h"
 #include "steps/input_example.h"
@@ -40,6 +42,7 @@ class Packing {
     TRY_STATUS(add_example());
     TRY_STATUS(add_facts());
     TRY_STATUS(add_texts());
+    TRY_STATUS(add_origins());
     const std::string sums = bundle_sums(files_);
     TRY(records::File file, seal_bytes(context_, format("bundle/{}", kBundleSums), sums));
     outcome_.report.set("bundle", file.digest).set("name", material_.name);
@@ -161,6 +164,23 @@ class Packing {
     return {};
   }
 
+  // Last, since it names the others.
+  Status add_origins() {
+    const Material& m = material_;
+    SbomFacts facts{.name = m.name,
+                    .digest = identity_,
+                    .task = std::string(records::task_word(m.task())),
+                    .licence = context_.section.text_at("licence"),
+                    .created = {},
+                    .components = components_of(m.model->family),
+                    .sources = sources_,
+                    .files = files_};
+    if (context_.settings.now_given) facts.created = second_text(context_.settings.now);
+    TRY_STATUS(add("licences.json", licences_of(facts).pretty()));
+    TRY_STATUS(add("sbom.spdx.json", spdx_of(facts).pretty()));
+    return add("sbom.cdx.json", cyclonedx_of(facts).pretty());
+  }
+
   RunContext& context_;
   Material material_;
   std::unique_ptr<onnx::Model> model_;
@@ -176,6 +196,12 @@ class Packing {
 }  // namespace
 
 void check(CheckContext& context) {
+  const std::string licence = context.section.text_at("licence");
+  if (!licence.empty() && !is_licence_expression(licence)) {
+    context.faults.add(fault_at(context.section.at("licence").mark, "package.licence_malformed",
+                                format("\"{}\" is no SPDX licence expression", shown(licence)),
+                                "e.g. MIT, or Apache-2.0 OR LicenseRef-ours"));
+  }
   const std::string path = card_path(context.section, context.settings);
   if (path.empty()) return;
   const Mark& mark = context.section.at("card").mark;

@@ -8,7 +8,7 @@
 
 namespace kingpost::steps::package {
 
-inline constexpr int kVersion = 4;
+inline constexpr int kVersion = 5;
 
 const Field& spec();
 void check(CheckContext& context);

@@ -22,6 +22,9 @@ const Field& spec() {
                   {.name = "card",
                    .kind = FieldKind::kPath,
                    .doc = "a Markdown text of the team that is put into the model card"},
+                  {.name = "licence",
+                   .kind = FieldKind::kText,
+                   .doc = "of the model, as an SPDX expression, for its lists of parts"},
               }};
     return object_of({.name = "package", .doc = "15: one bundle of files for the winner"},
                      std::move(top));

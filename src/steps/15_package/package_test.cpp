@@ -88,12 +88,13 @@ TEST(Package, LeavesOneWholeBundle) {
     ASSERT_NE(left, nullptr) << file.name;
     EXPECT_EQ(left->digest, file.digest);
   }
-  EXPECT_THAT(names,
-              ElementsAre("MLmodel", "README.md", "code/kingpost_bundle.py", "conda.yaml",
-                          "features.json", "input_example.answers.json", "input_example.json",
-                          "lineage.json", "metrics.json", "model.onnx", "model_card.md",
-                          "native/lightgbm.txt", "native/model.json", "python_env.yaml",
-                          "reference.json", "requirements.txt", "signature.json"));
+  EXPECT_THAT(
+      names,
+      ElementsAre("MLmodel", "README.md", "code/kingpost_bundle.py", "conda.yaml", "features.json",
+                  "input_example.answers.json", "input_example.json", "licences.json",
+                  "lineage.json", "metrics.json", "model.onnx", "model_card.md",
+                  "native/lightgbm.txt", "native/model.json", "python_env.yaml", "reference.json",
+                  "requirements.txt", "sbom.cdx.json", "sbom.spdx.json", "signature.json"));
   EXPECT_TRUE(bundle.verify());
   EXPECT_EQ(outcome.report["bundle"].text(), bundle.digest());
   EXPECT_EQ(outcome.counts[0].number, std::ssize(names) + 1);
@@ -357,6 +358,8 @@ TEST(Package, RefusesACardThatIsNone) {
   EXPECT_THAT(faults_of("card: none.md"), ElementsAre("package.card_missing"));
   EXPECT_THAT(faults_of("card: latin.md"), ElementsAre("package.card_unreadable"));
   EXPECT_THAT(faults_of("signature: lax"), ElementsAre("package.unknown_value"));
+  EXPECT_THAT(faults_of("licence: 'MIT; rm'"), ElementsAre("package.licence_malformed"));
+  EXPECT_THAT(faults_of("licence: MIT OR (Apache-2.0 AND LicenseRef-ours)"), ElementsAre());
   EXPECT_THAT(faults_of("input_example: 0"), ElementsAre("package.out_of_range"));
 }
 

@@ -62,6 +62,7 @@ Result<std::shared_ptr<const ServedModel>> ServedModel::load(const ModelSource& 
 
 Status ServedModel::open_bundle() {
   TRY(const Bundle bundle, Bundle::in_folder(source_.path));
+  if (!source_.trusted.empty()) TRY_STATUS(bundle.check_signature(source_.trusted));
   TRY_STATUS(bundle.verify());
   TRY(const std::string bytes, bundle.bytes("model.onnx"));
   TRY(signature_, bundle.json("signature.json"));
@@ -81,6 +82,10 @@ Status ServedModel::open() {
     return fail(Code::kNotFound, "serve.model_missing", "there is no model at {}",
                 shown(source_.path))
         .hint("name a bundle's folder or an ONNX file");
+  } else if (!source_.trusted.empty()) {
+    return fail(Code::kPrecondition, "bundle.not_signed",
+                "{} is a file without a signature, and only what is signed may be served",
+                shown(source_.path));
   } else {
     TRY(const std::string bytes, read_file(source_.path));
     digest_ = sha256_of(bytes);

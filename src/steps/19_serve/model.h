@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -23,6 +24,9 @@ struct ModelSource {
   std::int64_t version = 1;
   /// A bundle's folder (steps/bundle.h), or an ONNX file.
   std::string path;
+  /// PEM texts of public keys, of which one must have signed the bundle; empty: no signature is
+  /// asked for. An ONNX file has none.
+  std::vector<std::string> trusted{};
 };
 
 /// So many rows go through a graph at once, as when files are scored.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/load.h"
@@ -248,15 +249,26 @@ Status runs_command(const Arguments& arguments) {
   return {};
 }
 
+namespace {
+
+Status sign_if_asked(const Arguments& arguments, steps::Bundle& bundle) {
+  if (arguments.sign.empty()) return {};
+  TRY(const std::string pem, read_file(arguments.sign));
+  return bundle.sign_with(pem);
+}
+
+}  // namespace
+
 Status package_command(const Arguments& arguments) {
   const std::string& folder = arguments.words.at(0);
   if (!arguments.model.empty()) {
     TRY(auto store, open_store(arguments));
     TRY(const auto version, store.journal->registry().resolve(arguments.model));
-    TRY(const auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+    TRY(auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+    TRY_STATUS(sign_if_asked(arguments, bundle));
     TRY_STATUS(bundle.write_to(folder));
-    print(format("{}: version {} of {}, {} files\n", folder, version.version, version.model,
-                 bundle.files().size() + 1));
+    print(format("{}: version {} of {}, {} files{}\n", folder, version.version, version.model,
+                 bundle.files().size() + 1, arguments.sign.empty() ? "" : ", signed"));
     return {};
   }
   TRY(const auto pipeline, load(arguments));
@@ -267,10 +279,11 @@ Status package_command(const Arguments& arguments) {
                 "step \"package\" has left no bundle yet")
         .hint("run the pipeline first: kingpost run --to package");
   }
-  TRY(const auto bundle, steps::Bundle::in_store(workspace.objects, found->file.digest));
+  TRY(auto bundle, steps::Bundle::in_store(workspace.objects, found->file.digest));
+  TRY_STATUS(sign_if_asked(arguments, bundle));
   TRY_STATUS(bundle.write_to(folder));
-  print(format("{}: the last bundle of {}, {} files\n", folder, pipeline.path,
-               bundle.files().size() + 1));
+  print(format("{}: the last bundle of {}, {} files{}\n", folder, pipeline.path,
+               bundle.files().size() + 1, arguments.sign.empty() ? "" : ", signed"));
   return {};
 }
 

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// kingpost keys, and what keys are for: bundles signed and verified.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/ed25519.h"
+#include "base/files.h"
+#include "base/new_file.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/output.h"
+#include "steps/bundle.h"
+
+namespace kingpost::cli {
+namespace {
+
+// A file that nobody else may read, and that was not there.
+Status write_secret(const std::string& path, std::string_view bytes) {
+  const int number = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (number < 0) {
+    const int reason = errno;
+    if (reason == EEXIST) {
+      return fail(Code::kAlreadyExists, "key.there_already", "\"{}\" is there already",
+                  shown(path, 200))
+          .hint("a key is never written over: what it signed could not be signed again");
+    }
+    return fail(Code::kUnavailable, "file.unreadable", "cannot write \"{}\": {}", shown(path, 200),
+                std::strerror(reason));
+  }
+  Status done = write_all(number, bytes, path);
+  if (::fsync(number) != 0 && done) {
+    done = fail(Code::kUnavailable, "file.unreadable", "cannot write \"{}\": {}", shown(path, 200),
+                std::strerror(errno));
+  }
+  ::close(number);
+  if (!done) ::unlink(path.c_str());
+  return done;
+}
+
+Result<std::vector<std::string>> read_all(const std::vector<std::string>& paths) {
+  std::vector<std::string> out;
+  for (const std::string& each : paths) {
+    TRY(std::string text, read_file(each));
+    auto known = fingerprint_of(text);
+    if (!known) return std::move(known).error().within(format("reading {}", shown(each, 200)));
+    out.push_back(std::move(text));
+  }
+  return out;
+}
+
+}  // namespace
+
+Status keys_new_command(const Arguments& arguments) {
+  const std::string& path = arguments.words.at(0);
+  const std::string public_path = path + ".pub";
+  if (exists(public_path)) {
+    return fail(Code::kAlreadyExists, "key.there_already", "\"{}\" is there already",
+                shown(public_path, 200))
+        .hint("name another file");
+  }
+  const KeyPair pair = make_key_pair();
+  TRY(const std::string fingerprint, fingerprint_of(pair.public_pem));
+  TRY_STATUS(write_secret(path, pair.private_pem));
+  TRY_STATUS(write_durably(public_path, pair.public_pem));
+  print(
+      format("{}: the private key; keep it secret\n{}: the public key, to be given away\n"
+             "sha256 {}\n",
+             path, public_path, fingerprint));
+  return {};
+}
+
+Status keys_show_command(const Arguments& arguments) {
+  const std::string& path = arguments.words.at(0);
+  TRY(std::string text, read_file(path));
+  // Of a private key the public one is shown.
+  if (auto derived = public_pem_of(text)) text = std::move(*derived);
+  TRY(const std::string fingerprint, fingerprint_of(text));
+  print(format("sha256 {}\n{}", fingerprint, text));
+  return {};
+}
+
+Status verify_bundle(const Arguments& arguments) {
+  const std::string& folder = arguments.file;
+  TRY(const auto bundle, steps::Bundle::in_folder(folder));
+  TRY_STATUS(bundle.verify());
+  TRY_STATUS(steps::no_strangers(bundle, folder));
+  TRY(const auto keys, read_all(arguments.keys));
+  std::string how = "not signed";
+  if (!keys.empty()) {
+    TRY_STATUS(bundle.check_signature(keys));
+    how = "signed by a key that is trusted";
+  } else if (!bundle.signature().empty()) {
+    how = "signed; --key PUBLIC says by whom it has to be";
+  }
+  print(format("{}: {} files, each as packaged; {}\nsha256 {}\n", folder, bundle.files().size() + 1,
+               how, bundle.digest()));
+  return {};
+}
+
+}  // namespace kingpost::cli
