@@ -195,6 +195,9 @@ class Parser {
     image->add_option("--docker-archive", arguments.archive,
                       "a file for `docker load` and for tools that read OCI archives");
     image->add_option("--ref", arguments.ref, "name of the image; default: that of the file");
+    image->add_option("--push", arguments.push, "a registry's name for it: sends what it misses");
+    image->add_flag("--insecure", arguments.insecure,
+                    "plain HTTP to a registry that is not this machine");
     image->add_flag("--json", arguments.json, "what was made, as JSON");
     with_file_option(image);
   }

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "engines/oci/push.h"
 #include "steps/17_containerize/containerize.h"
 
 namespace kingpost::cli {
@@ -73,11 +74,24 @@ class Making {
       TRY_STATUS(layout_->keep());
       TRY_STATUS(write_durably(out_ + ".lock.json", built_.lock.pretty()));
     }
+    TRY_STATUS(push());
     say();
     return {};
   }
 
  private:
+  Status push() {
+    if (!target_) return {};
+    oci::PushOptions options;
+    options.insecure = arguments_.insecure;
+    if (!arguments_.json) {
+      options.progress = [](const std::string& line) { print(format("sending {}\n", line)); };
+    }
+    const std::string folder = layout_ ? out_ : folder_;
+    TRY(pushed_, oci::push_image(built_.image, *target_, folder, options));
+    return {};
+  }
+
   // Before any work is done.
   Status check_places() {
     if (!arguments_.archive.empty()) {
@@ -94,7 +108,9 @@ class Making {
     return make_folders(parent_of(out_));
   }
 
+  // A bundle's folder belongs to no pipeline file, unless one is named.
   Status take_section() {
+    if (arguments_.file.empty() && is_folder(arguments_.words.at(0))) return {};
     const auto file = lifecycle::find_pipeline_file(arguments_.file);
     if (!file && file.error().id() == "file.pipeline_missing" && arguments_.file.empty()) {
       return {};
@@ -120,7 +136,10 @@ class Making {
       version = found.version;
     }
     TRY(request_, image::request_of(section_, model, version, arguments_.ref));
-    if (out_.empty() && arguments_.archive.empty()) {
+    if (!arguments_.push.empty()) {
+      TRY(target_, oci::parse_reference(image::tagged(arguments_.push, version)));
+    }
+    if (out_.empty() && arguments_.archive.empty() && !target_) {
       out_ = absolute_path(format("{}-{}.image", model, version));
       if (exists(out_)) {
         return fail(Code::kAlreadyExists, "containerize.folder_taken", "{} is there already",
@@ -146,7 +165,7 @@ class Making {
   void say() const {
     for (const std::string& each : built_.warnings) print_error(format("warning: {}\n", each));
     if (arguments_.json) {
-      print(built_.lock.pretty());
+      print(target_ ? with_push().pretty() : built_.lock.pretty());
       return;
     }
     std::vector<std::vector<std::string>> lines;
@@ -158,8 +177,21 @@ class Making {
     print(table_text({"layer", "packed", "sha256"}, lines));
     print(format("{}, {} packed\nsha256:{}\n", request_.reference.text, human_bytes(bytes),
                  built_.image.digest()));
+    if (target_) {
+      print(format("pushed to {}: {} sent, {}; {} there already\n", target_->text, pushed_.sent,
+                   human_bytes(pushed_.sent_bytes), pushed_.kept));
+    }
     if (layout_) print(format("written to {}\n", out_));
     if (!arguments_.archive.empty()) print(format("written to {}\n", arguments_.archive));
+  }
+
+  Json with_push() const {
+    Json out = built_.lock;
+    return out.set("pushed", Json::object()
+                                 .set("ref", target_->text)
+                                 .set("sent", pushed_.sent)
+                                 .set("sent_bytes", pushed_.sent_bytes)
+                                 .set("kept", pushed_.kept));
   }
 
   const Arguments& arguments_;
@@ -171,6 +203,9 @@ class Making {
   std::optional<Scratch> scratch_;
   std::string folder_;
   image::Built built_;
+  /// Where it is pushed to, if anywhere.
+  std::optional<oci::Reference> target_;
+  oci::Pushed pushed_;
 };
 
 }  // namespace

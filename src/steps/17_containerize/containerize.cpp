@@ -32,13 +32,6 @@ std::int64_t user_of(const Node& section) {
   return number ? *number : kUser;
 }
 
-// An image without a tag of its own gets the version's number.
-std::string tagged(const std::string& ref, std::int64_t version) {
-  const std::size_t slash = ref.rfind('/');
-  const std::size_t from = slash == std::string::npos ? 0 : slash;
-  return ref.find(':', from) == std::string::npos ? format("{}:{}", ref, version) : ref;
-}
-
 class Containerizing {
  public:
   explicit Containerizing(RunContext& context) : context_(context) {}
@@ -89,15 +82,21 @@ class Containerizing {
 
 }  // namespace
 
+std::string tagged(const std::string& ref, std::int64_t version) {
+  const std::size_t slash = ref.rfind('/');
+  const std::size_t from = slash == std::string::npos ? 0 : slash;
+  return ref.find(':', from) == std::string::npos ? format("{}:{}", ref, version) : ref;
+}
+
 Result<Request> request_of(const Node& section, const std::string& model, std::int64_t version,
                            const std::string& ref) {
   Request out;
   out.model = model;
   out.version = version;
   std::string name = ref;
-  if (name.empty() && section.has("ref")) name = tagged(section.text_at("ref"), version);
+  if (name.empty() && section.has("ref")) name = section.text_at("ref");
   if (name.empty()) name = default_reference(model, version);
-  TRY(out.reference, oci::parse_reference(name));
+  TRY(out.reference, oci::parse_reference(tagged(name, version)));
   if (section.has("user")) out.user = user_of(section);
   for (const Entry& each : section.map("labels"))
     out.labels.emplace_back(each.key, each.value.text);

@@ -18,6 +18,9 @@ Result<Json> key_parts(KeyContext& context);
 /// Leaves the files of an OCI layout as `image/...` and image.lock.json. Fails as `build_image`.
 Result<Outcome> run(RunContext& context);
 
+/// A name without a tag of its own gets the version's number.
+std::string tagged(const std::string& ref, std::int64_t version);
+
 /// What the section says of the image; `ref` is that of the caller where it is not empty, else the
 /// section's, else the default. Fails with `containerize.ref_malformed`.
 Result<Request> request_of(const Node& section, const std::string& model, std::int64_t version,

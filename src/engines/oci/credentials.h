@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who we are to a registry: what `docker login` left, and what a registry asks for.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace kingpost::oci {
+
+/// User and password in base64, as the header of basic authentication has them, out of the text of
+/// Docker's config.json; "" where it has none for this registry, as where a helper program keeps
+/// them. Fails with `containerize.credentials_malformed`.
+Result<std::string> credentials_for(const std::string& registry, std::string_view config);
+
+/// Of $DOCKER_CONFIG/config.json, else ~/.docker/config.json; "" where there is none.
+Result<std::string> credentials_of_user(const std::string& registry);
+
+/// A header WWW-Authenticate (RFC 9110, 11.6.1), the first scheme of it that we know.
+struct Challenge {
+  /// "basic", "bearer", or "" for neither.
+  std::string scheme;
+  std::string realm;
+  std::string service;
+  std::string scope;
+};
+Challenge parse_challenge(std::string_view header);
+
+/// Everything but letters, digits and -._~ as %XX.
+std::string percent_encoded(std::string_view text);
+
+}  // namespace kingpost::oci

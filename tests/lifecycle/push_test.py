@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images to registries: what is sent and what is not, who is let in, and answers that no registry
+should give. The real ones are in tests/clients."""
+
+import hashlib
+import json
+import shutil
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from project import Project  # noqa: E402
+from registry import Registry  # noqa: E402
+
+LIBRARY = "/lib/x86_64-linux-gnu/libz.so.1"
+
+
+def write_bundle(folder, text):
+    folder.mkdir(parents=True)
+    (folder / "card.md").write_text(text)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "SHA256SUMS").write_text(f"{digest}  card.md\n")
+
+
+class Pushes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.project = Project()
+        (cls.project.folder / "made.yaml").unlink()
+        write_bundle(cls.project.folder / "late", "a model")
+        (cls.project.folder / "docker").mkdir()
+        # The runtime is most of an image and tells nothing here, so a small library stands for it.
+        (cls.project.folder / "drivers").mkdir()
+        shutil.copy(LIBRARY, cls.project.folder / "drivers/libonnxruntime.so.1")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.project.close()
+
+    def registry(self, *words):
+        out = Registry(*words)
+        self.addCleanup(out.close)
+        return out
+
+    def push(self, registry, *words, model="./late", login=False, env=None):
+        auths = {registry.host: {"auth": "dTpw"}} if login else {}
+        self.project.write("docker/config.json", json.dumps({"auths": auths}))
+        return self.containerize(model, "--push", f"{registry.host}/team/late", "--json", *words,
+                                 env=env)
+
+    def containerize(self, *words, env=None):
+        env = {"DOCKER_CONFIG": str(self.project.folder / "docker"),
+               "KINGPOST_DRIVERS": str(self.project.folder / "drivers"), **(env or {})}
+        return self.project.command("containerize", *words, env=env)
+
+    def pushed(self, registry, *words, **more):
+        done = self.push(registry, *words, **more)
+        self.assertEqual(done.code, 0, str(done))
+        return json.loads(done.out)["pushed"]
+
+    def refused(self, error, registry, **more):
+        done = self.push(registry, **more)
+        self.assertNotEqual(done.code, 0)
+        self.assertIn(f"error[{error}]", done.err)
+        self.assertEqual(registry.manifests, {})
+        return done.err
+
+    def test_nothing_is_sent_twice(self):
+        registry = self.registry()
+        self.assertEqual(self.pushed(registry)["sent"], 5)
+        self.assertEqual(list(registry.manifests), ["1"])
+        again = self.pushed(registry)
+        self.assertEqual((again["sent"], again["kept"]), (0, 5))
+        # A new model: its layer and the config.
+        write_bundle(self.project.folder / "new/late", "another")
+        other = self.pushed(registry, model="./new/late")
+        self.assertEqual((other["sent"], other["kept"]), (2, 3))
+        self.assertEqual(len(registry.uploads()), 7)
+
+    def test_a_push_that_was_killed_goes_on(self):
+        registry = self.registry()
+        done = self.push(registry, env={"KINGPOST_KILL_AT": "containerize_blob_pushed:2"})
+        self.assertEqual(done.code, -9, str(done))
+        self.assertEqual((len(registry.blobs), registry.manifests), (2, {}))
+        after = self.pushed(registry)
+        self.assertEqual((after["sent"], after["kept"]), (3, 2))
+
+    def test_users_are_let_in(self):
+        for access in ("basic", "bearer"):
+            with self.subTest(access):
+                registry = self.registry(access)
+                text = self.refused("containerize.registry_denied", registry)
+                self.assertIn("docker login", text)
+                self.assertEqual(self.pushed(registry, login=True)["sent"], 5)
+
+    def test_secrets_do_not_go_elsewhere(self):
+        registry = self.registry("bearer", "realm")
+        self.refused("containerize.registry_denied", registry, login=True)
+        self.project.write("docker/config.json", "{")
+        done = self.containerize("./late", "--push", f"{registry.host}/late")
+        self.assertIn("error[containerize.credentials_malformed]", done.err)
+
+    def test_odd_answers_are_told(self):
+        for fault in ("nowhere", "full"):
+            with self.subTest(fault):
+                registry = self.registry("open", fault)
+                text = self.refused("containerize.registry_refused", registry)
+                self.assertNotIn("\x1b", text)
+        self.assertIn("NO_ROOM", text)
+        self.refused("containerize.registry_unreachable", self.registry("open", "file"))
+        self.refused("containerize.registry_denied", self.registry("open", "forbidden"))
+        registry = self.registry("open", "other")
+        done = self.push(registry)
+        self.assertIn("error[containerize.registry_refused]", done.err)
+        self.assertIn("keeps", done.err)
+
+    def test_a_registry_elsewhere_is_spoken_to_by_tls(self):
+        registry = self.registry()
+        self.project.write("docker/config.json", "{}")
+        name = f"localhost.localdomain:{registry.port}/late"
+        done = self.containerize("./late", "--push", name)
+        self.assertIn("error[containerize.registry_unreachable]", done.err)
+        self.assertIn("https://", done.err)
+
+    def test_without_libcurl_nothing_can_be_pushed(self):
+        shutil.copy(LIBRARY, self.project.folder / "drivers/libcurl.so.4")
+        registry = self.registry()
+        self.refused("containerize.curl_missing", registry,
+                     env={"LD_LIBRARY_PATH": str(self.project.folder / "drivers")})
+
+    def test_a_pipeline_file_that_lies_about_is_not_read(self):
+        self.project.write("compose.yaml", "version: 3\n")
+        self.addCleanup((self.project.folder / "compose.yaml").unlink)
+        self.assertEqual(self.pushed(self.registry())["sent"], 5)
+
+
+if __name__ == "__main__":
+    unittest.main()
