@@ -73,8 +73,10 @@ class Setup:
 
     # ---- Debian packages
 
-    def apt(self):
+    def apt(self, extras=()):
         wanted = list(self.lock["apt"]["packages"])
+        for extra in extras:
+            wanted += self.lock["apt"].get("with", {}).get(extra, [])
         clients = {native["client"] for native in self.lock.get("native", [])
                    if not self.in_place(native)}
         for command, packages in self.lock["apt"].get("if_missing", {}).items():
@@ -260,7 +262,7 @@ class Setup:
 
     def all(self, extras=(), with_apt=True):
         if with_apt:
-            self.apt()
+            self.apt(extras)
         self.deps.mkdir(exist_ok=True)
         with open(self.deps / ".lock", "w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)

@@ -286,6 +286,17 @@ class SetupTest(unittest.TestCase):
         self.assertEqual([line.split()[-1] for line in self.calls("apt-get")],
                          ["absent", "-q", "absent"])
 
+    def test_packages_of_an_extra_come_with_it(self):
+        self.fake("dpkg-query")
+        self.fake("apt-get")
+        made = self.setup(packages=["installed"])
+        made.lock["apt"]["with"] = {"clients": ["skopeo"]}
+        with mock.patch.object(os, "geteuid", return_value=0):
+            made.apt(["lint"])
+            self.assertEqual(self.calls("apt-get"), [])
+            made.apt(["clients"])
+        self.assertEqual(self.calls("apt-get")[-1].split()[-1], "skopeo")
+
     def test_says_what_to_install_without_root_and_sudo(self):
         self.fake("dpkg-query")
         with mock.patch.object(os, "geteuid", return_value=1000), \

@@ -3,6 +3,7 @@
 but the image's files."""
 
 import gzip
+import hashlib
 import io
 import json
 import os
@@ -161,6 +162,46 @@ class Images(unittest.TestCase):
         done = subprocess.run([lonely / "kingpost", "containerize", MODEL, "--out", "none"],
                               cwd=self.project.folder, capture_output=True, text=True, check=False)
         self.assertIn("error[containerize.program_missing]", done.stderr)
+
+    def test_what_a_killed_one_left_goes_with_the_next(self):
+        folder = self.project.folder
+        done = self.project.command("containerize", MODEL, "--out", "cut", "--docker-archive",
+                                    "cut.tar", env={"KINGPOST_KILL_AT": "containerize_layer:2"})
+        self.assertEqual(done.code, -9, str(done))
+        self.assertFalse((folder / "cut").exists() or (folder / "cut.tar").exists())
+        self.make("--out", "cut", "--docker-archive", "cut.tar")
+        self.assertEqual(sorted(path.name for path in folder.glob("cut*")),
+                         ["cut", "cut.lock.json", "cut.tar", "cut.tar.lock.json"])
+
+    def test_of_two_at_once_one_is_refused_and_the_image_is_whole(self):
+        both = [self.project.start("containerize", MODEL, "--out", "both") for _ in range(2)]
+        texts = [each.communicate()[1] for each in both]
+        self.assertEqual(sorted(each.returncode == 0 for each in both), [False, True])
+        self.assertIn("error[containerize.folder_taken]", "".join(texts))
+        _, manifest, _ = layout_image(self.project.folder / "both")
+        for each in (*manifest["layers"], manifest["config"]):
+            digest = each["digest"].removeprefix("sha256:")
+            blob = (self.project.folder / "both/blobs/sha256" / digest).read_bytes()
+            self.assertEqual(hashlib.sha256(blob).hexdigest(), digest)
+        self.assertEqual(list(self.project.folder.glob("both.*.part")), [])
+
+    def test_a_signature_goes_along(self):
+        folder = self.project.folder / "signed"
+        done = self.project.command("package", "signed", "--model", MODEL)
+        self.assertEqual(done.code, 0, str(done))
+        (folder / "SHA256SUMS.sig").write_bytes(bytes(64))
+        self.make("--out", "signed.image", model="./signed")
+        layout = self.project.folder / "signed.image"
+        _, manifest, _ = layout_image(layout)
+        root = self.project.folder / "signed.root"
+        unpack(layout, {"layers": manifest["layers"][-1:]}, root)
+        inside = root / "models/signed/1"
+        self.assertEqual(sorted(path.relative_to(inside) for path in inside.rglob("*")),
+                         sorted(path.relative_to(folder) for path in folder.rglob("*")))
+        self.assertEqual((inside / "SHA256SUMS.sig").read_bytes(), bytes(64))
+        (folder / "SHA256SUMS.sig").unlink()
+        (folder / "SHA256SUMS.sig").symlink_to("/etc/hostname")
+        self.refused("containerize.link_refused", "--out", "x", model="./signed")
 
     def test_no_room_leaves_nothing(self):
         limit = ["sh", "-c", 'ulimit -f 4000; trap "" XFSZ; exec "$0" "$@"']

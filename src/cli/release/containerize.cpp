@@ -21,6 +21,16 @@ namespace {
 namespace image = steps::containerize;
 using steps::Bundle;
 
+bool is_taken(const std::string& path) {
+  return exists(path) && !(is_folder(path) && entries_of(path).empty());
+}
+
+Error taken(const std::string& path) {
+  return fail(Code::kAlreadyExists, "containerize.folder_taken", "{} is there already",
+              shown(path, 200))
+      .hint("name a new folder by --out");
+}
+
 /// Where the layout is built: beside the folder that it becomes, so that a rename is enough.
 class Layout {
  public:
@@ -36,11 +46,11 @@ class Layout {
   const std::string& temporary() const { return temporary_; }
 
   Status keep() {
-    for (const auto& each : std::filesystem::recursive_directory_iterator(temporary_)) {
-      if (each.is_regular_file()) TRY_STATUS(sync_file(each.path().string()));
+    // Only an empty folder gives way to a rename: of two at once, one is refused.
+    if (auto renamed = rename_file(temporary_, path_); !renamed) {
+      if (is_taken(path_)) return taken(path_);
+      return renamed;
     }
-    // Only an empty folder gives way to a rename.
-    TRY_STATUS(rename_file(temporary_, path_));
     return sync_folder(parent_of(path_));
   }
 
@@ -99,12 +109,7 @@ class Making {
     }
     if (arguments_.out.empty()) return {};
     out_ = absolute_path(arguments_.out);
-    const bool empty = is_folder(out_) && entries_of(out_).empty();
-    if (exists(out_) && !empty) {
-      return fail(Code::kAlreadyExists, "containerize.folder_taken", "{} is there already",
-                  shown(arguments_.out, 200))
-          .hint("name a new folder for --out");
-    }
+    if (is_taken(out_)) return taken(out_);
     return make_folders(parent_of(out_));
   }
 
@@ -141,11 +146,7 @@ class Making {
     }
     if (out_.empty() && arguments_.archive.empty() && !target_) {
       out_ = absolute_path(format("{}-{}.image", model, version));
-      if (exists(out_)) {
-        return fail(Code::kAlreadyExists, "containerize.folder_taken", "{} is there already",
-                    shown(out_, 200))
-            .hint("name a new folder by --out");
-      }
+      if (is_taken(out_)) return taken(out_);
     }
     return {};
   }

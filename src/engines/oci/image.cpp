@@ -150,10 +150,10 @@ std::string blob_path(const std::string& folder, const std::string& digest) {
 
 Status write_layout(const Image& image, const Reference& reference, const std::string& folder) {
   TRY_STATUS(make_folders(parent_of(blob_path(folder, ""))));
-  TRY_STATUS(write_file(blob_path(folder, image.config_digest()), image.config));
-  TRY_STATUS(write_file(blob_path(folder, image.digest()), image.manifest));
-  TRY_STATUS(write_file(folder + "/index.json", index_of(image, reference)));
-  return write_file(folder + "/oci-layout", kLayout);
+  TRY_STATUS(write_durably(blob_path(folder, image.config_digest()), image.config));
+  TRY_STATUS(write_durably(blob_path(folder, image.digest()), image.manifest));
+  TRY_STATUS(write_durably(folder + "/index.json", index_of(image, reference)));
+  return write_durably(folder + "/oci-layout", kLayout);
 }
 
 Status write_archive(const Image& image, const Reference& reference, const std::string& folder,

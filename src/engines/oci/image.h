@@ -52,7 +52,7 @@ Image make_image(std::vector<Layer> layers, const Start& start);
 
 /// blobs/sha256/DIGEST below a layout's folder.
 std::string blob_path(const std::string& folder, const std::string& digest);
-/// Writes all but the layers, which stand there already. Fails as files do.
+/// Writes all but the layers, which stand there already, and makes it durable. Fails as files do.
 Status write_layout(const Image& image, const Reference& reference, const std::string& folder);
 /// The layout of `folder` as one file, whole or not at all; what was there is replaced.
 Status write_archive(const Image& image, const Reference& reference, const std::string& folder,

@@ -23,6 +23,7 @@ std::string state_of(const StepFacts& step) {
   }
   if (step.manifest) return step.current ? "reused" : "earlier run";
   if (step.row->start == Start::kByCommand) return "by command";
+  if (step.row->by_section) return "not asked for, or not reached";
   return step.row->built() ? "not reached" : "not built";
 }
 

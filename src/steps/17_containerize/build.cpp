@@ -55,6 +55,9 @@ class Building {
     Contents contents;
     const std::string folder = models_folder();
     contents.bytes(format("{}/{}", folder, kBundleSums), bundle_.sums());
+    if (!bundle_.signature().empty()) {
+      contents.bytes(format("{}/{}", folder, kBundleSignature), bundle_.signature());
+    }
     for (const Bundle::File& file : bundle_.files()) {
       // Checked against its digest as it is read.
       TRY(std::string bytes, bundle_.bytes(file.name));
@@ -155,7 +158,7 @@ Status check_links(const Bundle& bundle, const std::string& folder) {
                 "{} is a symbolic link; an image takes files alone", shown(path, 200))
         .hint("put the file itself in its place");
   };
-  std::vector<std::string> names{std::string(kBundleSums)};
+  std::vector<std::string> names{std::string(kBundleSums), std::string(kBundleSignature)};
   for (const Bundle::File& file : bundle.files()) names.push_back(file.name);
   for (const std::string& name : names) {
     std::string path = folder;

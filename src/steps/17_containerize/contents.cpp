@@ -2,6 +2,7 @@
 #include "steps/17_containerize/contents.h"
 
 #include "base/digest.h"
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/new_file.h"
 #include "engines/archive/gzip.h"
@@ -129,6 +130,7 @@ Result<oci::Layer> write_layer(const std::string& title, const Contents& content
   TRY(oci::Layer out, packing.finish());
   out.title = title;
   TRY_STATUS(rename_file(path, oci::blob_path(folder, out.digest)));
+  failpoint("containerize_layer");
   return out;
 }
 
