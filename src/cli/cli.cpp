@@ -196,6 +196,9 @@ class Parser {
                       "a file for `docker load` and for tools that read OCI archives");
     image->add_option("--ref", arguments.ref, "name of the image; default: that of the file");
     image->add_option("--push", arguments.push, "a registry's name for it: sends what it misses");
+    image->add_option(
+        "--mount-from", arguments.mount_from,
+        "another repository of that registry, to take layers from instead of sending");
     image->add_flag("--insecure", arguments.insecure,
                     "plain HTTP to a registry that is not this machine");
     image->add_flag("--json", arguments.json, "what was made, as JSON");

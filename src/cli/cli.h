@@ -43,11 +43,13 @@ struct Arguments {
   std::string memory;
   int threads = 0;
   std::vector<std::string> sources;
-  /// Of containerize: the archive to write, the image's name, the name to push it by, and whether
-  /// registries of other machines are spoken to without TLS.
+  /// Of containerize: the archive to write, the image's name, the name to push it by, another
+  /// repository there to take layers from, and whether registries of other machines are spoken to
+  /// without TLS.
   std::string archive;
   std::string ref;
   std::string push;
+  std::string mount_from;
   bool insecure = false;
   /// Public keys that are trusted, and the private one to sign with: paths of PEM files.
   std::vector<std::string> keys;

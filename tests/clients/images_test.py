@@ -105,7 +105,7 @@ def test_what_was_pushed_comes_back_the_same(made, lock, registry):
     first = json.loads(run(KINGPOST, "containerize", "./late", "--push", name, "--json",
                            folder=made))
     assert first["image"] == lock["image"]
-    assert first["pushed"] == {"ref": f"{name}:1", "sent": 5, "kept": 0,
+    assert first["pushed"] == {"ref": f"{name}:1", "sent": 5, "kept": 0, "mounted": 0,
                                "sent_bytes": first["pushed"]["sent_bytes"]}
     again = json.loads(run(KINGPOST, "containerize", "./late", "--push", f"{name}:stable",
                            "--json", folder=made))
@@ -118,6 +118,21 @@ def test_what_was_pushed_comes_back_the_same(made, lock, registry):
     ours = {path.name: path.read_bytes() for path in (made / "layout/blobs/sha256").iterdir()}
     back = {path.name: path.read_bytes() for path in (made / "back/blobs/sha256").iterdir()}
     assert back == ours
+
+
+def test_layers_are_mounted_from_another_repository(made, lock, registry):
+    run(KINGPOST, "containerize", "./late", "--push", f"{registry}/team/late", folder=made)
+    name = f"{registry}/mine/late"
+    done = json.loads(run(KINGPOST, "containerize", "./late", "--push", name, "--mount-from",
+                          "team/late", "--json", folder=made))
+    assert (done["pushed"]["sent"], done["pushed"]["mounted"]) == (0, 5)
+    # Where the other has nothing, all is sent.
+    done = json.loads(run(KINGPOST, "containerize", "./late", "--push", f"{registry}/her/late",
+                          "--mount-from", "no/body", "--json", folder=made))
+    assert (done["pushed"]["sent"], done["pushed"]["mounted"]) == (5, 0)
+    facts = json.loads(run("skopeo", "inspect", "--tls-verify=false", f"docker://{name}:1",
+                           folder=made))
+    assert facts["Digest"] == lock["image"]
 
 
 def test_skopeo_pushes_it_as_well(made, lock, registry):

@@ -217,9 +217,14 @@ class Images(unittest.TestCase):
         plain = other.command("run", "made.yaml", "--json")
         self.assertNotIn("containerize", plain.sealed + plain.ran)
         other.write("made.yaml", PIPELINE + "containerize: {ref: registry.local/homes}\n")
+        done = other.command("run", "made.yaml", "--json",
+                             env={"KINGPOST_KILL_AT": "containerize_layer:3"})
+        self.assertEqual(done.code, -9, str(done))
         done = other.command("run", "made.yaml", "--json")
         self.assertEqual(done.code, 0, str(done))
         self.assertEqual(done.ran, ["containerize"])
+        # What the killed one had written is gone.
+        self.assertEqual([path for path in other.store.rglob("*image*") if path.is_dir()], [])
         again = other.command("run", "made.yaml", "--json")
         self.assertEqual(again.ran, [])
         report = json.loads(other.command("data", "report", "containerize", "-f", "made.yaml").out)

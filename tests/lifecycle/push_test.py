@@ -116,6 +116,10 @@ class Pushes(unittest.TestCase):
         self.assertIn("error[containerize.registry_refused]", done.err)
         self.assertIn("keeps", done.err)
 
+    def test_the_repository_to_mount_from_is_one(self):
+        done = self.push(self.registry(), "--mount-from", "../x")
+        self.assertIn("error[containerize.ref_malformed]", done.err)
+
     def test_a_registry_elsewhere_is_spoken_to_by_tls(self):
         registry = self.registry()
         self.project.write("docker/config.json", "{}")

@@ -94,6 +94,7 @@ class Making {
     if (!target_) return {};
     oci::PushOptions options;
     options.insecure = arguments_.insecure;
+    options.mount_from = mount_from_;
     if (!arguments_.json) {
       options.progress = [](const std::string& line) { print(format("sending {}\n", line)); };
     }
@@ -143,11 +144,20 @@ class Making {
     TRY(request_, image::request_of(section_, model, version, arguments_.ref));
     if (!arguments_.push.empty()) {
       TRY(target_, oci::parse_reference(image::tagged(arguments_.push, version)));
+      TRY_STATUS(take_mount());
     }
     if (out_.empty() && arguments_.archive.empty() && !target_) {
       out_ = absolute_path(format("{}-{}.image", model, version));
       if (is_taken(out_)) return taken(out_);
     }
+    return {};
+  }
+
+  Status take_mount() {
+    if (arguments_.mount_from.empty()) return {};
+    const std::string name = format("{}/{}", target_->registry, arguments_.mount_from);
+    TRY(const oci::Reference other, oci::parse_reference(name));
+    mount_from_ = other.repository;
     return {};
   }
 
@@ -179,8 +189,8 @@ class Making {
     print(format("{}, {} packed\nsha256:{}\n", request_.reference.text, human_bytes(bytes),
                  built_.image.digest()));
     if (target_) {
-      print(format("pushed to {}: {} sent, {}; {} there already\n", target_->text, pushed_.sent,
-                   human_bytes(pushed_.sent_bytes), pushed_.kept));
+      print(format("pushed to {}: {} sent, {}; {} there already, {} mounted\n", target_->text,
+                   pushed_.sent, human_bytes(pushed_.sent_bytes), pushed_.kept, pushed_.mounted));
     }
     if (layout_) print(format("written to {}\n", out_));
     if (!arguments_.archive.empty()) print(format("written to {}\n", arguments_.archive));
@@ -192,7 +202,8 @@ class Making {
                                  .set("ref", target_->text)
                                  .set("sent", pushed_.sent)
                                  .set("sent_bytes", pushed_.sent_bytes)
-                                 .set("kept", pushed_.kept));
+                                 .set("kept", pushed_.kept)
+                                 .set("mounted", pushed_.mounted));
   }
 
   const Arguments& arguments_;
@@ -206,6 +217,7 @@ class Making {
   image::Built built_;
   /// Where it is pushed to, if anywhere.
   std::optional<oci::Reference> target_;
+  std::string mount_from_;
   oci::Pushed pushed_;
 };
 

@@ -157,16 +157,26 @@ class Pushing {
     if (options_.progress) {
       options_.progress(format("sha256:{} {}", digest.substr(0, 12), human_bytes(bytes)));
     }
-    TRY_STATUS(upload(digest));
+    TRY(const bool sent, upload(digest));
+    if (!sent) {
+      ++out_.mounted;
+      return {};
+    }
     ++out_.sent;
     out_.sent_bytes += bytes;
     failpoint("containerize_blob_pushed");
     return {};
   }
 
-  Status upload(const std::string& digest) {
+  // False where the registry took it over from the other repository.
+  Result<bool> upload(const std::string& digest) {
+    std::string address = session_.url("blobs/uploads/");
+    if (!options_.mount_from.empty()) {
+      address += format("?mount=sha256:{}&from={}", digest, percent_encoded(options_.mount_from));
+    }
     TRY(const HttpAnswer begun,
-        session_.ask({"POST", session_.url("blobs/uploads/"), {"Content-Length: 0"}, {}, {}}));
+        session_.ask({"POST", std::move(address), {"Content-Length: 0"}, {}, {}}));
+    if (begun.status == 201 && !options_.mount_from.empty()) return false;
     const std::string location = session_.resolved(begun.header("location"));
     if (begun.status != 202 || origin_of(location).empty()) {
       return session_.refused("the begin of an upload", begun);
@@ -177,7 +187,7 @@ class Pushing {
     put.file = blob_path(folder_, digest);
     TRY(const HttpAnswer done, session_.ask(std::move(put)));
     if (done.status != 201) return session_.refused("the upload", done);
-    return {};
+    return true;
   }
 
   Status push_manifest() {

@@ -14,6 +14,9 @@ namespace kingpost::oci {
 struct PushOptions {
   /// Plain HTTP to a registry that is not this machine. To this machine it is always so.
   bool insecure = false;
+  /// Another repository of the registry, whose blobs are taken over where it has them; may be
+  /// empty.
+  std::string mount_from;
   /// Takes a line for each blob that is sent. May be empty.
   std::function<void(const std::string&)> progress;
 };
@@ -23,6 +26,8 @@ struct Pushed {
   std::int64_t sent_bytes = 0;
   /// Blobs that the registry had already.
   std::int64_t kept = 0;
+  /// Blobs that it took over from the other repository.
+  std::int64_t mounted = 0;
 };
 
 /// Sends what the registry does not have, the manifest last: the tag stands for the old image or
