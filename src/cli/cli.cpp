@@ -28,6 +28,7 @@ class Parser {
     add_data();
     add_infer();
     add_serve();
+    add_deploy();
     add_release();
     add_models();
     add_rest();
@@ -203,6 +204,57 @@ class Parser {
                     "plain HTTP to a registry that is not this machine");
     image->add_flag("--json", arguments.json, "what was made, as JSON");
     with_file_option(image);
+  }
+
+  void add_deploy() {
+    CLI::App* deploy = app_.add_subcommand(
+        "deploy", "a registered version behind a port that stays; its status, promote, rollback");
+    deploy->callback([this, deploy] {
+      if (!deploy->get_subcommands().empty()) return;
+      chosen = deploy_command;
+      arguments.command = "deploy";
+    });
+    deploy->require_subcommand(0, 1);
+    deploy->add_option("MODEL", arguments.words,
+                       "NAME, NAME/3, NAME@ALIAS of the registry, or NAME/VERSION=PATH");
+    deploy->add_option("--to", arguments.to, "local: a process of this machine")
+        ->capture_default_str();
+    deploy->add_option("--name", arguments.name, "of the deployment; default: the model's");
+    deploy->add_option("--http", arguments.port, "port; 0 is any that is free")
+        ->check(CLI::Range(0, 65535));
+    deploy->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
+    deploy->add_option("--canary", arguments.plan.canary, "shares in percent: 5,25,100");
+    deploy->add_option("--bake", arguments.plan.bake, "how long each share lasts; default: 1h");
+    deploy->add_option("--shadow", arguments.plan.shadow, "percent of the requests to copy first");
+    deploy->add_option("--shadow-for", arguments.plan.shadow_for, "how long; default: 24h");
+    deploy->add_flag("--blue-green", arguments.plan.blue_green,
+                     "wait, ready, until it is promoted; the old version stays ready");
+    deploy->add_option("--rollback-if", arguments.plan.guards,
+                       "error_rate>0.01, p99>50ms, null_rate>0.2: ends the trial");
+    deploy->add_option("--min-requests", arguments.plan.min_requests,
+                       "before which --rollback-if says nothing; default: 50");
+    with_file_option(deploy);
+    struct Row {
+      const char* name;
+      const char* doc;
+      Command command;
+    };
+    for (const Row& each :
+         {Row{"status", "what answers, and how a trial goes", deploy_status_command},
+          Row{"promote", "give the version in trial or on standby all requests",
+              deploy_promote_command},
+          Row{"rollback", "end the trial, or go back to the version before",
+              deploy_rollback_command},
+          Row{"history", "what has happened", deploy_history_command},
+          Row{"stop", "end the deployment", deploy_stop_command}}) {
+      auto* sub = add(*deploy, each.name, each.doc, each.command);
+      sub->add_option("NAME", arguments.words, "default: the only deployment here")->expected(0, 1);
+      sub->add_flag("--json", arguments.json, "as JSON");
+      with_file_option(sub);
+    }
+    auto* supervise = add(*deploy, "supervise", "", deploy_supervise_command);
+    supervise->group("");
+    supervise->add_option("FOLDER", arguments.words)->required()->expected(1);
   }
 
   void add_models() {

@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "lifecycle/pipeline_file.h"
 #include "lifecycle/plan.h"
+#include "steps/18_deploy/deploy.h"
 
 namespace kingpost::cli {
 
@@ -54,6 +55,10 @@ struct Arguments {
   /// Public keys that are trusted, and the private one to sign with: paths of PEM files.
   std::vector<std::string> keys;
   std::string sign;
+  /// Of deploy: where to, the deployment's name, and how a version gets its traffic.
+  std::string to = "local";
+  std::string name;
+  steps::deploy::PlanWords plan;
   /// Of serve: -1 and "" where the pipeline file decides.
   int port = -1;
   int grpc_port = -1;
@@ -93,6 +98,14 @@ Status report_command(const Arguments& arguments);
 Status init_command(const Arguments& arguments);
 Status infer_command(const Arguments& arguments);
 Status serve_command(const Arguments& arguments);
+Status deploy_command(const Arguments& arguments);
+Status deploy_status_command(const Arguments& arguments);
+Status deploy_promote_command(const Arguments& arguments);
+Status deploy_rollback_command(const Arguments& arguments);
+Status deploy_history_command(const Arguments& arguments);
+Status deploy_stop_command(const Arguments& arguments);
+/// The supervisor itself, which `deploy` starts.
+Status deploy_supervise_command(const Arguments& arguments);
 Status containerize_command(const Arguments& arguments);
 Status help_command(const Arguments& arguments);
 Status schema_command(const Arguments& arguments);

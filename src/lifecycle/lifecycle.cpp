@@ -19,6 +19,7 @@
 #include "steps/15_package/package.h"
 #include "steps/16_register/register.h"
 #include "steps/17_containerize/containerize.h"
+#include "steps/18_deploy/deploy.h"
 #include "steps/19_serve/serve.h"
 
 namespace kingpost::lifecycle {
@@ -68,7 +69,8 @@ const std::vector<StepRow>& rows() {
       {17, "containerize", "version", "an OCI image", kRun, containerize::kVersion,
        containerize::spec, containerize::check, containerize::run, containerize::key_parts, "",
        true},
-      {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand},
+      {18, "deploy", "image or bundle", "shadow, canary, promote, roll back", kCommand, 0,
+       deploy::spec, deploy::check, nullptr, nullptr, "kingpost deploy MODEL"},
       {19, "serve", "service", "Open Inference Protocol v2", kCommand, 0, serve::spec, nullptr,
        nullptr, nullptr, "kingpost serve MODEL"},
       {20, "infer", "rows", "predictions: online and batch", kCommand, 0, nullptr, nullptr, nullptr,

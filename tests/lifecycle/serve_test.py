@@ -347,6 +347,10 @@ class LifeTest(unittest.TestCase):
 
     def test_registered_models(self):
         """`kingpost serve`: by name, version and alias, with what the pipeline file says."""
+        plain = Served("houses_price", program=(KINGPOST, "serve"), folder=self.base)
+        self.addCleanup(plain.end)
+        self.assertEqual(plain.json("GET", "/v2/models/houses_price/config")["max_batch_size"],
+                         256)
         with (self.base / "kingpost.yaml").open("a") as file:
             file.write("\nserve: {batching: {max_rows: 7}, drain: 0}\n")
         program = (KINGPOST, "serve")

@@ -32,7 +32,12 @@ def _value(name, shape):
 
 def identity(name, shape):
     """A float tensor in, the same out, as "<name>_out"."""
-    node = _part(1, name) + _part(2, name + "_out") + _part(4, "Identity")
-    graph = (_part(1, node) + _part(2, "identity") + _part(11, _value(name, shape))
-             + _part(12, _value(name + "_out", shape)))
+    return of_one("Identity", name, shape, name + "_out")
+
+
+def of_one(operator, name, shape, out):
+    """A float tensor through an operator that keeps its shape."""
+    node = _part(1, name) + _part(2, out) + _part(4, operator)
+    graph = (_part(1, node) + _part(2, "one") + _part(11, _value(name, shape))
+             + _part(12, _value(out, shape)))
     return _number(1, 8) + _part(7, graph) + _part(8, _part(1, "") + _number(2, 17))

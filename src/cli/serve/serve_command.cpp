@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <set>
 
 #include "base/files.h"
@@ -12,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/output.h"
-#include "steps/19_serve/serve.h"
+#include "cli/serve/unpacked.h"
 #include "steps/bundle.h"
 
 namespace kingpost::cli {
@@ -28,18 +27,6 @@ Result<std::vector<std::string>> all_models(store::Registry& registry) {
         .hint("`kingpost run` registers the winner; or name a bundle's folder as NAME=PATH");
   }
   return out;
-}
-
-// The bundle as a folder beside the store: what lies there whole is used again.
-Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& store) {
-  const std::string folder = resolve_path(store, "serving/" + bundle.digest());
-  const auto there = steps::Bundle::in_folder(folder);
-  if (there && there->digest() == bundle.digest() && there->verify()) return folder;
-  std::error_code fault;
-  std::filesystem::remove_all(folder, fault);
-  TRY_STATUS(make_folders(parent_of(folder)));
-  TRY_STATUS(bundle.write_to(folder));
-  return folder;
 }
 
 class Words {
@@ -71,9 +58,7 @@ class Words {
       return {};
     }
     TRY(const auto pipeline, load(arguments_));
-    for (std::string& each : steps::serve::command_words(pipeline.section("serve"))) {
-      words_.push_back(std::move(each));
-    }
+    for (std::string& each : serve_words(pipeline)) words_.push_back(std::move(each));
     return {};
   }
 

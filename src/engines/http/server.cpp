@@ -116,6 +116,14 @@ class Connection final : public Exchange,
     const std::string_view target = view(parser_->get().target());
     return target.substr(0, target.find('?'));
   }
+  std::string_view target() const override { return view(parser_->get().target()); }
+  Headers headers() const override {
+    Headers out;
+    for (const auto& each : parser_->get()) {
+      out.emplace_back(view(each.name_string()), view(each.value()));
+    }
+    return out;
+  }
   std::string_view body() const override { return parser_->get().body(); }
   void replace_body(std::string body) override { parser_->get().body() = std::move(body); }
   std::string_view header(std::string_view name) const override {

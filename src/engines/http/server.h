@@ -9,11 +9,15 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "engines/http/tls_files.h"
 
 namespace kingpost::http {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
 
 /// One request and its answer.
 class Exchange {
@@ -25,6 +29,10 @@ class Exchange {
   virtual std::string_view method() const = 0;
   /// The target up to `?`, as it came.
   virtual std::string_view path() const = 0;
+  /// With what stands behind `?`.
+  virtual std::string_view target() const = 0;
+  /// All of them in their order.
+  virtual Headers headers() const = 0;
   virtual std::string_view body() const = 0;
   /// From now on this is the body, as what came is decompressed.
   virtual void replace_body(std::string body) = 0;

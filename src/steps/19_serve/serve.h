@@ -13,7 +13,8 @@ namespace kingpost::steps::serve {
 
 const Field& spec();
 
-/// The options of kingpost-serve that the section `serve` stands for.
+/// The options of kingpost-serve that the section `serve` stands for; none where there is none.
+/// Paths are as the file has them.
 std::vector<std::string> command_words(const Node& section);
 
 }  // namespace kingpost::steps::serve

@@ -84,29 +84,30 @@ const Field& spec() {
 }
 
 std::vector<std::string> command_words(const Node& section) {
-  const Node& batch = section.at("batching");
-  const auto duration = [](const Node& node, std::string_view key) {
-    return duration_text(node.integer(key));
-  };
-  std::vector<std::string> out = {"--address",     section.text_at("address"),
-                                  "--http",        format("{}", section.integer("http")),
-                                  "--threads",     format("{}", section.integer("threads")),
-                                  "--batch-rows",  format("{}", batch.integer("max_rows")),
-                                  "--batch-delay", duration(batch, "max_delay"),
-                                  "--queue-rows",  format("{}", section.integer("queue_rows")),
-                                  "--timeout",     duration(section, "timeout"),
-                                  "--drain",       duration(section, "drain")};
-  if (section.has("grpc")) {
-    out.insert(out.end(), {"--grpc", format("{}", section.integer("grpc"))});
-  }
-  const auto file = [&](const char* option, const Node& from, std::string_view key) {
+  std::vector<std::string> out;
+  // What is not said is left to kingpost-serve, whose defaults are the same.
+  const auto text = [&](const char* option, const Node& from, std::string_view key) {
     if (from.has(key)) out.insert(out.end(), {option, from.text_at(key)});
   };
-  file("--api-keys", section, "api_keys");
-  const Node& tls = section.at("tls");
-  file("--tls-certificate", tls, "certificate");
-  file("--tls-key", tls, "key");
-  file("--tls-client-authorities", tls, "client_authorities");
+  const auto number = [&](const char* option, const Node& from, std::string_view key) {
+    if (from.has(key)) out.insert(out.end(), {option, format("{}", from.integer(key))});
+  };
+  const auto duration = [&](const char* option, const Node& from, std::string_view key) {
+    if (from.has(key)) out.insert(out.end(), {option, duration_text(from.integer(key))});
+  };
+  text("--address", section, "address");
+  number("--http", section, "http");
+  number("--grpc", section, "grpc");
+  number("--threads", section, "threads");
+  number("--batch-rows", section.at("batching"), "max_rows");
+  duration("--batch-delay", section.at("batching"), "max_delay");
+  number("--queue-rows", section, "queue_rows");
+  duration("--timeout", section, "timeout");
+  duration("--drain", section, "drain");
+  text("--api-keys", section, "api_keys");
+  text("--tls-certificate", section.at("tls"), "certificate");
+  text("--tls-key", section.at("tls"), "key");
+  text("--tls-client-authorities", section.at("tls"), "client_authorities");
   return out;
 }
 

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+// kingpost deploy: one supervisor a deployment, which lives on by itself, and what is asked of it.
+#include "steps/18_deploy/deploy.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/output.h"
+#include "cli/serve/unpacked.h"
+#include "engines/http/client.h"
+#include "steps/18_deploy/supervisor.h"
+#include "store/lock.h"
+
+namespace kingpost::cli {
+namespace {
+
+namespace deploy = steps::deploy;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kPatience = std::chrono::seconds(60);
+constexpr std::chrono::milliseconds kLook{50};
+
+std::string path_in(const std::string& folder, std::string_view file) {
+  return format("{}/{}", folder, file);
+}
+
+Result<std::string> deployments_folder(const Arguments& arguments) {
+  auto store = open_store(arguments);
+  if (store) return store->objects.folder() + "/deployments";
+  const bool is_none = store.error().id() == "file.pipeline_missing" && arguments.file.empty();
+  if (!is_none) return std::move(store).error();
+  return absolute_path(".kingpost/deployments");
+}
+
+Status hold_name(const std::string& name) {
+  const bool fine =
+      !name.empty() && name.size() <= 100 && name[0] != '.' &&
+      std::all_of(name.begin(), name.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+      });
+  if (fine) return {};
+  return fail(Code::kInvalidInput, "deploy.name_malformed", "\"{}\" is no name of a deployment",
+              shown(name))
+      .hint("letters, digits, underscore, dash and point");
+}
+
+// How a running supervisor is spoken to.
+class Control {
+ public:
+  static Result<Control> of(const std::string& folder) {
+    const std::string path = path_in(folder, deploy::kControlFile);
+    if (!exists(path) || !store::Lock::holder(folder)) {
+      return fail(Code::kPrecondition, "deploy.not_running", "nothing runs in {}",
+                  shown(folder, 200))
+          .hint("`kingpost deploy MODEL` starts it, with what it had before where it was killed");
+    }
+    TRY(const std::string text, read_file(path));
+    TRY(const Json json, parse_json(text));
+    Control out;
+    out.port_ = static_cast<int>(json["port"].integer());
+    out.token_ = json["token"].text();
+    return out;
+  }
+
+  Result<Json> ask(const std::string& path, const Json& body = Json()) const {
+    http::Client client(1);
+    http::ClientRequest request;
+    request.method = path == "/status" ? "GET" : "POST";
+    request.target = path;
+    request.headers = {{"X-Token", token_}};
+    if (!body.is_null()) request.body = body.dump();
+    TRY(const http::ClientAnswer answer, client.ask_and_wait(port_, request));
+    TRY(Json json, parse_json(answer.body));
+    if (answer.status == 200) return json;
+    return fail(Code::kConflict, json["id"].text(), "{}", json["error"].text())
+        .hint(json["hint"].text());
+  }
+
+ private:
+  int port_ = 0;
+  std::string token_;
+};
+
+std::string last_lines(const std::string& path) {
+  const auto text = read_file(path);
+  if (!text) return {};
+  constexpr std::size_t kMost = 600;
+  return text->size() <= kMost ? *text : text->substr(text->size() - kMost);
+}
+
+// Starts the supervisor of a folder, and waits until it can be spoken to.
+Result<Control> launch(const std::string& folder) {
+  ::unlink(path_in(folder, deploy::kControlFile).c_str());
+  const std::string log = path_in(folder, deploy::kLogFile);
+  const std::string program = program_folder() + "/kingpost";
+  std::string words[] = {program, "deploy", "supervise", folder};
+  char* line[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+  const pid_t process = ::fork();
+  if (process == 0) {
+    ::setsid();
+    const int quiet = ::open("/dev/null", O_RDONLY);
+    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::dup2(quiet, STDIN_FILENO);
+    ::dup2(out, STDOUT_FILENO);
+    ::dup2(out, STDERR_FILENO);
+    ::execv(line[0], line);
+    ::_exit(127);
+  }
+  const auto until = Clock::now() + kPatience;
+  while (Clock::now() < until) {
+    if (auto control = Control::of(folder)) return control;
+    int status = 0;
+    if (::waitpid(process, &status, WNOHANG) == process) break;
+    std::this_thread::sleep_for(kLook);
+  }
+  return fail(Code::kUnavailable, "deploy.not_started", "the deployment did not start")
+      .detail(last_lines(log))
+      .hint(format("its log is {}", log));
+}
+
+class Deploying {
+ public:
+  explicit Deploying(const Arguments& arguments) : arguments_(arguments) {}
+
+  Status run() {
+    if (arguments_.to != "local") {
+      return fail(Code::kInvalidInput, "deploy.place_unknown",
+                  "--to {} is not known: this version deploys to local", shown(arguments_.to));
+    }
+    TRY_STATUS(take_file());
+    TRY_STATUS(take_source());
+    if (config_.name.empty()) config_.name = source_.model;
+    if (!arguments_.name.empty()) config_.name = arguments_.name;
+    TRY_STATUS(hold_name(config_.name));
+    TRY(const std::string base, deployments_folder(arguments_));
+    folder_ = format("{}/{}", base, config_.name);
+    TRY_STATUS(make_folders(folder_));
+    TRY(const Control control, reach());
+    Json body = Json::object().set("source", deploy::to_json(source_));
+    TRY_STATUS(check_answer(control.ask("/deploy", body.set("plan", deploy::to_json(plan_)))));
+    return wait(control);
+  }
+
+ private:
+  static Status check_answer(const Result<Json>& answer) {
+    if (!answer) return answer.error();
+    return {};
+  }
+
+  Status take_file() {
+    config_.program = program_folder() + "/kingpost-serve";
+    config_.words = {"--drain", "0"};
+    const auto file = lifecycle::find_pipeline_file(arguments_.file);
+    const bool is_none = !file && file.error().id() == "file.pipeline_missing";
+    if (!is_none || !arguments_.file.empty()) {
+      TRY(const auto pipeline, load(arguments_));
+      const Node& section = pipeline.section("deploy");
+      if (section.is_map()) {
+        config_.name = section.text_at("name");
+        config_.address = section.text_at("address");
+        config_.http = static_cast<int>(section.integer("http"));
+        TRY(plan_, deploy::plan_of(section));
+      }
+      take_serve(serve_words(pipeline));
+    }
+    if (arguments_.port >= 0) config_.http = arguments_.port;
+    if (!arguments_.address.empty()) config_.address = arguments_.address;
+    if (!arguments_.plan.is_empty()) {
+      TRY(plan_, deploy::plan_of(arguments_.plan));
+    }
+    return {};
+  }
+
+  // What is said of serving, but for what is the deployment's own.
+  void take_serve(const std::vector<std::string>& words) {
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+      const std::string& option = words[i];
+      if (option == "--grpc") {
+        print("note: serve.grpc is not forwarded by a deployment, which takes HTTP only\n");
+      }
+      const bool is_own = option == "--http" || option == "--address" || option == "--grpc" ||
+                          option == "--drain" || starts_with(option, "--tls");
+      if (is_own) continue;
+      config_.words.push_back(option);
+      config_.words.push_back(words[i + 1]);
+    }
+  }
+
+  Status take_source() {
+    const std::string& word = arguments_.words.at(0);
+    if (const std::size_t equals = word.find('='); equals != std::string::npos) {
+      const std::string name = word.substr(0, equals);
+      const std::size_t slash = name.find('/');
+      source_ = {name.substr(0, slash), slash == std::string::npos ? "1" : name.substr(slash + 1),
+                 absolute_path(word.substr(equals + 1))};
+      return {};
+    }
+    TRY(auto store, open_store(arguments_));
+    TRY(const auto version, store.journal->registry().resolve(word));
+    TRY(const auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+    source_ = {version.model, format("{}", version.version), {}};
+    TRY(source_.path, unpacked(bundle, store.objects.folder()));
+    return {};
+  }
+
+  Result<Control> reach() {
+    if (auto control = Control::of(folder_)) {
+      TRY(const std::string text, read_file(path_in(folder_, deploy::kConfigFile)));
+      TRY(const Json json, parse_json(text));
+      const deploy::Config there = deploy::config_from_json(json);
+      if (arguments_.port >= 0 && arguments_.port != there.http) {
+        return fail(Code::kConflict, "deploy.other_port",
+                    "the deployment {} already runs at port {}", config_.name, there.http)
+            .hint("leave --http out, stop it first, or give another --name");
+      }
+      return control;
+    }
+    TRY_STATUS(
+        write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty()));
+    return launch(folder_);
+  }
+
+  Status wait(const Control& control) {
+    const auto until = Clock::now() + kPatience;
+    while (Clock::now() < until) {
+      TRY(const Json status, control.ask("/status"));
+      const Json& candidate = status["candidate"];
+      if (candidate.is_null() && status["stable"]["version"].text() == source_.version) {
+        print(format("{}: version {} answers at {}\n", config_.name, source_.version,
+                     status["url"].text()));
+        return {};
+      }
+      if (candidate.is_null()) {
+        return fail(Code::kPrecondition, "deploy.rolled_back", "{}", status["last_outcome"].text())
+            .hint(format("the log is {}", path_in(folder_, deploy::kLogFile)));
+      }
+      if (candidate["stage"].text() != "starting") {
+        print(format("{}: version {} is {} at {}: {}\n", config_.name, source_.version,
+                     candidate["stage"].text(), status["url"].text(), candidate["reason"].text()));
+        return {};
+      }
+      std::this_thread::sleep_for(kLook);
+    }
+    return fail(Code::kUnavailable, "deploy.not_started", "version {} is not ready after a minute",
+                source_.version)
+        .hint("`kingpost deploy status` says more");
+  }
+
+  const Arguments& arguments_;
+  deploy::Config config_;
+  deploy::Plan plan_;
+  deploy::Source source_;
+  std::string folder_;
+};
+
+// NAME, or the only one there is.
+Result<std::string> folder_of(const Arguments& arguments) {
+  TRY(const std::string base, deployments_folder(arguments));
+  if (!arguments.words.empty()) {
+    TRY_STATUS(hold_name(arguments.words[0]));
+    const std::string folder = format("{}/{}", base, arguments.words[0]);
+    if (is_folder(folder)) return folder;
+    return fail(Code::kNotFound, "deploy.unknown", "there is no deployment {}",
+                shown(arguments.words[0]))
+        .hint("`kingpost deploy MODEL` makes one");
+  }
+  std::vector<std::string> names;
+  if (is_folder(base)) names = entries_of(base);
+  if (names.size() == 1) return format("{}/{}", base, names[0]);
+  if (names.empty()) {
+    return fail(Code::kNotFound, "deploy.unknown", "nothing is deployed here")
+        .hint("`kingpost deploy MODEL` deploys a registered version");
+  }
+  return fail(Code::kInvalidInput, "deploy.unknown", "there are several deployments: {}",
+              listed(names))
+      .hint("name one of them");
+}
+
+void print_status(const Json& status) {
+  print(format("{} at {}\n", status["name"].text(), status["url"].text()));
+  std::vector<std::vector<std::string>> lines;
+  for (const char* role : {"stable", "candidate", "standby"}) {
+    const Json& each = status[role];
+    if (each.is_null()) continue;
+    const bool is_stable = std::string_view(role) == "stable";
+    const std::int64_t given = status["candidate"]["percent"].integer();
+    const std::int64_t share = is_stable ? 100 - given : each["percent"].integer();
+    lines.push_back(
+        {role, each["version"].text(), each["ready"].boolean() ? "ready" : "not ready",
+         format("{}%", share), grouped(each["requests"].integer()),
+         grouped(each["recent_errors"].integer()), format("{:.1f} ms", each["p99_ms"].number()),
+         format("{}", each["process"].integer()), format("{}", each["restarts"].integer())});
+  }
+  print(table_text({"", "version", "", "share", "requests", "errors", "p99", "process", "restarts"},
+                   lines));
+  const Json& candidate = status["candidate"];
+  if (!candidate.is_null()) {
+    print(format("version {} is {}: {}\n", candidate["version"].text(), candidate["stage"].text(),
+                 candidate["reason"].text()));
+  }
+  const Json& shadow = status["shadow"];
+  if (shadow["sent"].integer() + shadow["dropped"].integer() > 0) {
+    print(format("shadow: {} copies, {} not sent, {} answered otherwise\n",
+                 grouped(shadow["sent"].integer()), grouped(shadow["dropped"].integer()),
+                 grouped(shadow["different"].integer())));
+  }
+  if (!status["last_outcome"].text().empty()) print(status["last_outcome"].text() + "\n");
+}
+
+Status ask_and_print(const Arguments& arguments, const std::string& path) {
+  TRY(const std::string folder, folder_of(arguments));
+  TRY(const Control control, Control::of(folder));
+  TRY(const Json status, control.ask(path));
+  if (arguments.json) {
+    print(status.pretty());
+  } else {
+    print_status(status);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status deploy_command(const Arguments& arguments) {
+  return Deploying(arguments).run();
+}
+
+Status deploy_status_command(const Arguments& arguments) {
+  return ask_and_print(arguments, "/status");
+}
+
+Status deploy_promote_command(const Arguments& arguments) {
+  return ask_and_print(arguments, "/promote");
+}
+
+Status deploy_rollback_command(const Arguments& arguments) {
+  return ask_and_print(arguments, "/rollback");
+}
+
+Status deploy_stop_command(const Arguments& arguments) {
+  TRY(const std::string folder, folder_of(arguments));
+  TRY(const Control control, Control::of(folder));
+  TRY_STATUS([&]() -> Status {
+    TRY([[maybe_unused]] const Json status, control.ask("/stop"));
+    return {};
+  }());
+  const auto until = Clock::now() + kPatience;
+  while (store::Lock::holder(folder) && Clock::now() < until) std::this_thread::sleep_for(kLook);
+  print("stopped\n");
+  return {};
+}
+
+Status deploy_history_command(const Arguments& arguments) {
+  TRY(const std::string folder, folder_of(arguments));
+  const std::string path = path_in(folder, deploy::kHistoryFile);
+  std::string text;
+  if (exists(path)) {
+    TRY(text, read_file(path));
+  }
+  std::vector<std::vector<std::string>> lines;
+  Json all = Json::array();
+  for (const std::string& line : split(text, '\n')) {
+    const auto json = parse_json(line);
+    // The last line of a process that was killed may be cut off.
+    if (!json) continue;
+    lines.push_back({(*json)["at"].text(), (*json)["what"].text(), (*json)["version"].text(),
+                     shown((*json)["detail"].text(), 120)});
+    all.push(*json);
+  }
+  print(arguments.json ? all.pretty() : table_text({"when", "what", "version", ""}, lines));
+  return {};
+}
+
+Status deploy_supervise_command(const Arguments& arguments) {
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGTERM);
+  ::sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  TRY(const auto supervisor, deploy::Supervisor::start(arguments.words.at(0)));
+  return supervisor->run();
+}
+
+}  // namespace kingpost::cli

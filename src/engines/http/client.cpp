@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engines/http/client.h"
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <condition_variable>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/parallel.h"
+#include "engines/http/loops.h"
+
+namespace kingpost::http {
+namespace {
+
+namespace net = boost::asio;
+namespace beast = boost::beast;
+using net::ip::tcp;
+using Fault = beast::error_code;
+using Stream = std::unique_ptr<beast::tcp_stream>;
+
+constexpr std::size_t kMostIdle = 256;
+
+// Only its own thread looks at what is idle.
+struct Asker {
+  net::io_context context{1};
+  std::map<int, std::vector<Stream>> idle;
+  std::thread thread;
+};
+
+class Asking : public std::enable_shared_from_this<Asking> {
+ public:
+  Asking(Asker& loop, int port, std::shared_ptr<const ClientRequest> request, Client::Done done)
+      : loop_(loop), port_(port), request_(std::move(request)), done_(std::move(done)) {}
+
+  void start() {
+    const int verb = static_cast<int>(beast::http::string_to_verb(request_->method));
+    message_.method(static_cast<beast::http::verb>(verb));
+    message_.target(request_->target);
+    message_.version(11);
+    for (const auto& [name, value] : request_->headers) message_.insert(name, value);
+    message_.set(beast::http::field::host, "127.0.0.1");
+    message_.body() = request_->body;
+    message_.prepare_payload();
+    std::vector<Stream>& idle = loop_.idle[port_];
+    if (idle.empty()) return connect();
+    stream_ = std::move(idle.back());
+    idle.pop_back();
+    is_reused_ = true;
+    write();
+  }
+
+ private:
+  void connect() {
+    is_reused_ = false;
+    stream_ = std::make_unique<beast::tcp_stream>(loop_.context);
+    stream_->expires_after(request_->timeout);
+    const tcp::endpoint place(net::ip::address_v4::loopback(), static_cast<std::uint16_t>(port_));
+    stream_->async_connect(place, [self = shared_from_this()](Fault fault) {
+      if (fault) return self->fail_with(fault);
+      Fault without_hurry;
+      ignore(self->stream_->socket().set_option(tcp::no_delay(true), without_hurry));
+      self->write();
+    });
+  }
+
+  void write() {
+    stream_->expires_after(request_->timeout);
+    beast::http::async_write(*stream_, message_,
+                             [self = shared_from_this()](Fault fault, std::size_t) {
+                               if (fault) return self->again(fault);
+                               self->read();
+                             });
+  }
+
+  void read() {
+    parser_.emplace();
+    parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
+    parser_->skip(request_->method == "HEAD");
+    beast::http::async_read(*stream_, buffer_, *parser_,
+                            [self = shared_from_this()](Fault fault, std::size_t) {
+                              if (fault) return self->again(fault);
+                              self->finish();
+                            });
+  }
+
+  // A connection that lay idle may have been closed by the other side meanwhile.
+  void again(Fault fault) {
+    const bool has_begun = parser_ && parser_->got_some();
+    if (!is_reused_ || has_begun || fault == beast::error::timeout) return fail_with(fault);
+    buffer_.clear();
+    parser_.reset();
+    connect();
+  }
+
+  void fail_with(Fault fault) {
+    const bool is_late = fault == beast::error::timeout;
+    done_(fail(Code::kUnavailable, is_late ? "http.no_answer" : "http.unreachable",
+               "no answer from port {}: {}", port_, fault.message()));
+  }
+
+  void finish() {
+    auto message = parser_->release();
+    ClientAnswer answer;
+    answer.status = static_cast<int>(message.result_int());
+    for (const auto& each : message) {
+      answer.headers.emplace_back(std::string(each.name_string()), std::string(each.value()));
+    }
+    answer.body = std::move(message.body());
+    std::vector<Stream>& idle = loop_.idle[port_];
+    if (message.keep_alive() && idle.size() < kMostIdle) {
+      stream_->expires_never();
+      idle.push_back(std::move(stream_));
+    }
+    done_(std::move(answer));
+  }
+
+  Asker& loop_;
+  const int port_;
+  const std::shared_ptr<const ClientRequest> request_;
+  const Client::Done done_;
+  beast::http::request<beast::http::string_body> message_;
+  Stream stream_;
+  beast::flat_buffer buffer_;
+  std::optional<beast::http::response_parser<beast::http::string_body>> parser_;
+  bool is_reused_ = false;
+};
+
+}  // namespace
+
+struct Client::State {
+  std::vector<std::unique_ptr<Asker>> loops;
+  std::atomic<std::size_t> next{0};
+
+  Asker& loop() { return *loops[next.fetch_add(1) % loops.size()]; }
+};
+
+Client::Client(int threads) : state_(std::make_unique<State>()) {
+  const int count = threads_or_all(threads);
+  for (int i = 0; i < count; ++i) {
+    state_->loops.push_back(std::make_unique<Asker>());
+    Asker& loop = *state_->loops.back();
+    loop.thread = std::thread([&loop] {
+      const auto work = net::make_work_guard(loop.context);
+      loop.context.run();
+    });
+  }
+}
+
+Client::~Client() {
+  for (const auto& loop : state_->loops) loop->context.stop();
+  for (const auto& loop : state_->loops) loop->thread.join();
+}
+
+void Client::ask(int port, std::shared_ptr<const ClientRequest> request, Done done) {
+  Asker& loop = state_->loop();
+  auto asking = std::make_shared<Asking>(loop, port, std::move(request), std::move(done));
+  net::post(loop.context, [asking] { asking->start(); });
+}
+
+void Client::after(std::chrono::milliseconds delay, std::function<void()> what) {
+  auto timer = std::make_shared<net::steady_timer>(state_->loop().context, delay);
+  timer->async_wait([timer, what = std::move(what)](Fault fault) {
+    if (!fault) what();
+  });
+}
+
+Result<ClientAnswer> Client::ask_and_wait(int port, const ClientRequest& request) {
+  std::mutex mutex;
+  std::condition_variable came;
+  std::optional<Result<ClientAnswer>> answer;
+  ask(port, std::make_shared<const ClientRequest>(request), [&](Result<ClientAnswer> each) {
+    const std::lock_guard lock(mutex);
+    answer.emplace(std::move(each));
+    came.notify_all();
+  });
+  std::unique_lock lock(mutex);
+  came.wait(lock, [&] { return answer.has_value(); });
+  return std::move(*answer);
+}
+
+}  // namespace kingpost::http

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/rollout.h"
+
+#include <gtest/gtest.h>
+
+namespace kingpost::steps::deploy {
+namespace {
+
+constexpr Micros kSecond = 1'000'000;
+
+Plan canary() {
+  return {.phases = {{true, 50, 10 * kSecond}, {false, 5, 20 * kSecond}, {false, 25, 20 * kSecond}},
+          .is_blue_green = false,
+          .guards = {guard_of("error_rate>0.01").value(), guard_of("p99>50ms").value(),
+                     guard_of("null_rate>0.2").value()},
+          .min_requests = 50};
+}
+
+TEST(Rollout, FromShadowToAll) {
+  Rollout rollout(canary());
+  EXPECT_EQ(rollout.percent() + rollout.shadow_percent(), 0);
+  EXPECT_FALSE(rollout.tick(0, {}));
+  rollout.ready(0);
+  EXPECT_EQ(rollout.shadow_percent(), 50);
+  EXPECT_EQ(rollout.percent(), 0);
+  EXPECT_FALSE(rollout.tick(10 * kSecond - 1, {}));
+  EXPECT_TRUE(rollout.tick(10 * kSecond, {}));
+  EXPECT_EQ(rollout.percent(), 5);
+  EXPECT_EQ(rollout.shadow_percent(), 0);
+  EXPECT_TRUE(rollout.tick(30 * kSecond, {1000, 10, 50, 0.2}));
+  EXPECT_EQ(rollout.percent(), 25);
+  EXPECT_TRUE(rollout.tick(50 * kSecond, {}));
+  EXPECT_EQ(rollout.stage(), Stage::kPromoted);
+  EXPECT_EQ(rollout.percent(), 100);
+  EXPECT_FALSE(rollout.tick(90 * kSecond, {1000, 1000, 0, {}}));
+}
+
+TEST(Rollout, EachGuardRollsBack) {
+  const std::vector<Seen> bad = {{1000, 11, 1, 0.0}, {1000, 0, 50.1, {}}, {1000, 0, 1, 0.21}};
+  for (const Seen& seen : bad) {
+    Rollout rollout(canary());
+    rollout.ready(0);
+    // Too few to say anything.
+    Seen few = seen;
+    few.requests = 49;
+    EXPECT_FALSE(rollout.tick(1, few));
+    EXPECT_TRUE(rollout.tick(2, seen));
+    EXPECT_EQ(rollout.stage(), Stage::kRolledBack);
+    EXPECT_EQ(rollout.percent(), 0);
+    EXPECT_NE(rollout.reason().find("the guard is"), std::string::npos) << rollout.reason();
+  }
+  Rollout rollout(canary());
+  rollout.ready(0);
+  EXPECT_FALSE(rollout.tick(1, {0, 0, 0, {}}));
+}
+
+TEST(Rollout, ReplaceAndBlueGreen) {
+  Rollout replace({});
+  EXPECT_EQ(replace.percent(), 0);
+  replace.ready(7);
+  EXPECT_EQ(replace.stage(), Stage::kPromoted);
+  Plan plan;
+  plan.is_blue_green = true;
+  Rollout standby(plan);
+  standby.ready(0);
+  EXPECT_EQ(standby.stage(), Stage::kStandby);
+  EXPECT_EQ(standby.percent(), 0);
+  EXPECT_FALSE(standby.tick(1000 * kSecond, {}));
+  standby.promote();
+  EXPECT_EQ(standby.percent(), 100);
+}
+
+TEST(Rollout, PlansSurviveTheirJson) {
+  const Json json = to_json(canary());
+  EXPECT_EQ(to_json(plan_from_json(json).value()).dump(), json.dump());
+  Json broken = parse_json(R"({"phases":[{"percent":0}]})").value();
+  EXPECT_EQ(plan_from_json(broken).error().id(), "deploy.state_damaged");
+}
+
+TEST(Rollout, Guards) {
+  EXPECT_EQ(guard_text(guard_of("p99 > 1s").value()), "p99>1s");
+  EXPECT_EQ(guard_text(guard_of("p99>1us").value()), "p99>1us");
+  EXPECT_EQ(guard_text(guard_of("error_rate>0.25").value()), "error_rate>0.25");
+  for (const char* wrong : {"", "p99", "p99>5", "p99>-1s", "error_rate>2", "error_rate>x",
+                            "error_rate<0.1", "auc>0.1", "null_rate>nan"}) {
+    const auto guard = guard_of(wrong);
+    ASSERT_FALSE(guard) << wrong;
+    EXPECT_EQ(guard.error().id(), "deploy.guard_malformed");
+  }
+}
+
+}  // namespace
+}  // namespace kingpost::steps::deploy

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/supervisor.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <ctime>
+#include <functional>
+#include <thread>
+
+#include "base/digest.h"
+#include "base/files.h"
+#include "base/new_file.h"
+#include "base/text.h"
+#include "engines/http/server.h"
+#include "store/lock.h"
+
+namespace kingpost::steps::deploy {
+namespace {
+
+constexpr int kFailedStarts = 3;
+constexpr std::chrono::milliseconds kTick{50};
+
+std::string path_in(const std::string& folder, std::string_view file) {
+  return format("{}/{}", folder, file);
+}
+
+// 32 random bytes, as hexadecimal digits.
+std::string secret() {
+  std::array<unsigned char, 32> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) std::terminate();
+  std::string out;
+  for (const unsigned char each : bytes) out += format("{:02x}", each);
+  return out;
+}
+
+// Readable by this user only.
+Status write_private(const std::string& path, const std::string& text) {
+  TRY_STATUS(write_durably(path, text));
+  ::chmod(path.c_str(), 0600);
+  return {};
+}
+
+// A sum over the samples of a family in the text of /metrics.
+double sum_of(std::string_view metrics, std::string_view family) {
+  double out = 0;
+  for (std::size_t at = metrics.find(family); at != std::string_view::npos;
+       at = metrics.find(family, at + family.size())) {
+    const bool is_sample =
+        (at == 0 || metrics[at - 1] == '\n') && metrics.substr(at + family.size(), 1) == "{";
+    if (!is_sample) continue;
+    const std::size_t end = std::min(metrics.find('\n', at), metrics.size());
+    const std::string_view line = metrics.substr(at, end - at);
+    out += parse_number(line.substr(line.rfind(' ') + 1)).value_or(0);
+  }
+  return out;
+}
+
+class Running final : public Supervisor, public http::Handler {
+ public:
+  explicit Running(std::string folder) : folder_(std::move(folder)), gateway_(0) {}
+  ~Running() override {
+    if (control_ != nullptr) control_->stop();
+    if (public_ != nullptr) public_->stop();
+    // What it still holds of the server must be let go before the server is gone.
+    gateway_.stop();
+  }
+
+  Status open() {
+    TRY(lock_, store::Lock::acquire(folder_, "kingpost deploy"));
+    TRY(const std::string text, read_file(path_in(folder_, kConfigFile)));
+    TRY(const Json json, parse_json(text));
+    config_ = config_from_json(json);
+    TRY_STATUS(resume());
+    http::ServerOptions how;
+    how.address = config_.address;
+    how.port = config_.http;
+    TRY(public_, http::Server::start(how, gateway_));
+    http::ServerOptions own;
+    own.threads = 1;
+    token_ = secret();
+    TRY(control_, http::Server::start(own, *this));
+    Json control = Json::object().set("port", control_->port()).set("token", token_);
+    control.set("process", static_cast<std::int64_t>(::getpid()));
+    return write_private(path_in(folder_, kControlFile), control.pretty());
+  }
+
+  Status run() override {
+    sigset_t signals;
+    ::sigemptyset(&signals);
+    ::sigaddset(&signals, SIGTERM);
+    ::sigaddset(&signals, SIGINT);
+    const timespec pause{0, kTick.count() * 1'000'000};
+    while (!stopping_.load()) {
+      tick();
+      if (::sigtimedwait(&signals, nullptr, &pause) > 0) stopping_.store(true);
+    }
+    end();
+    return {};
+  }
+
+  // Of the control port: one of the deployment's own commands.
+  void handle(std::shared_ptr<http::Exchange> exchange) override {
+    if (exchange->header("X-Token") != token_) {
+      return answer(*exchange, 403, Json::object().set("error", "not allowed"));
+    }
+    const std::string_view path = exchange->path();
+    const std::lock_guard lock(mutex_);
+    if (path == "/status") return answer(*exchange, 200, status());
+    auto done = change(path, std::string(exchange->body()));
+    if (done) return answer(*exchange, 200, status());
+    Json error = Json::object().set("id", done.error().id()).set("error", done.error().what());
+    answer(*exchange, 409, error.set("hint", done.error().hint()));
+  }
+
+ private:
+  using Shared = std::shared_ptr<Backend>;
+
+  static void answer(http::Exchange& exchange, int status, const Json& json) {
+    exchange.status(status);
+    exchange.add_header("Content-Type", "application/json");
+    exchange.answer() = json.dump();
+    exchange.finish();
+  }
+
+  Shared made(const Source& source) const {
+    return std::make_shared<Backend>(source, config_.program, config_.words,
+                                     path_in(folder_, kLogFile));
+  }
+
+  Status change(std::string_view path, const std::string& body) {
+    if (path == "/deploy") {
+      TRY(const Json json, parse_json(body));
+      TRY(Plan plan, plan_from_json(json["plan"]));
+      return begin(source_from_json(json["source"]), std::move(plan));
+    }
+    if (path == "/promote") return promote();
+    if (path == "/rollback") return roll_back();
+    if (path == "/stop") {
+      stopping_.store(true);
+      return {};
+    }
+    return fail(Code::kNotFound, "deploy.command_unknown", "there is no command {}", shown(path));
+  }
+
+  Status begin(const Source& source, Plan plan) {
+    if (candidate_ != nullptr) {
+      return fail(Code::kConflict, "deploy.in_progress", "version {} is still {}",
+                  candidate_->source().version, stage_word(rollout_->stage()))
+          .hint("`kingpost deploy promote` or `rollback` it first");
+    }
+    if (standby_ != nullptr) let_go(std::move(standby_));
+    // Nobody is there yet to share with.
+    if (stable_ == nullptr) plan = {};
+    candidate_ = made(source);
+    rollout_.emplace(std::move(plan));
+    note("started", source.version, {});
+    return apply();
+  }
+
+  Status promote() {
+    const bool is_ready =
+        rollout_ && (rollout_->stage() == Stage::kPhase || rollout_->stage() == Stage::kStandby);
+    if (candidate_ == nullptr || !is_ready) {
+      return fail(Code::kPrecondition, "deploy.nothing_to_promote",
+                  "no version is in trial or on standby")
+          .hint("`kingpost deploy status` says what there is");
+    }
+    rollout_->promote();
+    return settle();
+  }
+
+  Status roll_back() {
+    if (candidate_ != nullptr) {
+      rollout_->roll_back("by hand");
+      return settle();
+    }
+    if (standby_ != nullptr) {
+      std::swap(stable_, standby_);
+      note("rolled back", standby_->source().version,
+           format("by hand, to version {}", stable_->source().version));
+      previous_ = standby_->source();
+      return apply();
+    }
+    if (!previous_) {
+      return fail(Code::kPrecondition, "deploy.nothing_to_roll_back",
+                  "there is no version to go back to");
+    }
+    const Source target = *previous_;
+    note("rolled back", stable_->source().version,
+         format("by hand, to version {}", target.version));
+    return begin(target, {});
+  }
+
+  // What the rollout has come to.
+  Status settle() {
+    if (candidate_ == nullptr) return {};
+    const std::string version = candidate_->source().version;
+    if (rollout_->stage() == Stage::kPromoted) {
+      note("promoted", version, {});
+      Shared old = std::move(stable_);
+      stable_ = std::move(candidate_);
+      if (old != nullptr) {
+        previous_ = old->source();
+        if (rollout_->plan().is_blue_green) {
+          standby_ = std::move(old);
+        } else {
+          let_go(std::move(old));
+        }
+      }
+    } else if (rollout_->stage() == Stage::kRolledBack) {
+      note("rolled back", version, rollout_->reason());
+      last_outcome_ = format("version {} was rolled back: {}", version, rollout_->reason());
+      let_go(std::move(candidate_));
+    }
+    return apply();
+  }
+
+  // The route must be set before the old process is told to go.
+  void let_go(Shared old) { leaving_next_.push_back(std::move(old)); }
+
+  Status apply() {
+    Route route{stable_, candidate_, 0, 0};
+    if (rollout_ && candidate_ != nullptr) {
+      route.percent = rollout_->percent();
+      route.shadow_percent = rollout_->shadow_percent();
+    }
+    gateway_.set_route(std::move(route));
+    for (Shared& each : leaving_next_) {
+      each->stop();
+      leaving_.push_back(std::move(each));
+    }
+    leaving_next_.clear();
+    return save();
+  }
+
+  void tick() {
+    const std::lock_guard lock(mutex_);
+    const Micros now = wall_clock();
+    for (const Shared* each : {&stable_, &candidate_, &standby_}) {
+      if (*each != nullptr) (*each)->poll(now);
+    }
+    std::erase_if(leaving_, [](const Shared& each) { return each->is_gone(); });
+    if (candidate_ == nullptr) return;
+    const Status done = watch(now);
+    if (!done)
+      note("trouble", candidate_ == nullptr ? "" : candidate_->source().version,
+           done.error().what());
+  }
+
+  Status watch(Micros now) {
+    if (rollout_->stage() == Stage::kStarting) {
+      if (candidate_->failed_starts() >= kFailedStarts) {
+        rollout_->roll_back(format("it does not start: {}", candidate_->last_error()));
+        return settle();
+      }
+      if (candidate_->port() == 0) return {};
+      rollout_->ready(now);
+      candidate_->begin_counting();
+      note("ready", candidate_->source().version, rollout_->reason());
+      return settle();
+    }
+    if (rollout_->stage() != Stage::kPhase) return {};
+    Seen seen = candidate_->seen();
+    seen.null_rate = null_rate_;
+    look_at_nulls(now);
+    if (!rollout_->tick(now, seen)) return {};
+    candidate_->begin_counting();
+    null_rate_.reset();
+    if (rollout_->stage() == Stage::kPhase) {
+      note("next phase", candidate_->source().version, rollout_->reason());
+    }
+    return settle();
+  }
+
+  // Once a second, of the process itself; the answer comes when it comes.
+  void look_at_nulls(Micros now) {
+    constexpr Micros kOften = 1'000'000;
+    const bool is_asked =
+        std::any_of(rollout_->plan().guards.begin(), rollout_->plan().guards.end(),
+                    [](const Guard& each) { return each.metric == GuardMetric::kNullRate; });
+    if (!is_asked || now - looked_ < kOften || candidate_->port() == 0) return;
+    looked_ = now;
+    auto request = std::make_shared<http::ClientRequest>();
+    request->target = "/metrics";
+    gateway_.client().ask(candidate_->port(), request, [this](Result<http::ClientAnswer> answer) {
+      if (!answer || answer->status != 200) return;
+      const double rows = sum_of(answer->body, "kingpost_rows_total");
+      const double nulls = sum_of(answer->body, "kingpost_null_predictions_total");
+      const std::lock_guard lock(mutex_);
+      if (rows > 0) null_rate_ = nulls / rows;
+    });
+  }
+
+  void end() {
+    if (public_ != nullptr) public_->drain(std::chrono::seconds(10));
+    const std::lock_guard lock(mutex_);
+    std::vector<Shared> all = leaving_;
+    for (const Shared* each : {&stable_, &candidate_, &standby_}) {
+      if (*each != nullptr) all.push_back(*each);
+    }
+    for (const Shared& each : all) each->stop();
+    for (int i = 0; i < 100 && !all.empty(); ++i) {
+      std::erase_if(all, [](const Shared& each) { return each->is_gone(); });
+      std::this_thread::sleep_for(kTick);
+    }
+    note("stopped", "", {});
+    ::unlink(path_in(folder_, kControlFile).c_str());
+  }
+
+  void note(std::string_view what, const std::string& version, const std::string& detail) {
+    Json line = Json::object().set("at", second_text(wall_clock())).set("what", what);
+    line.set("version", version).set("detail", detail);
+    const std::string text = line.dump() + "\n";
+    const std::string path = path_in(folder_, kHistoryFile);
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (file < 0) return;
+    // A history that cannot be written does not stop a service.
+    [[maybe_unused]] const Status done = write_all(file, text, path);
+    ::close(file);
+  }
+
+  Status save() const {
+    Json out = Json::object();
+    if (stable_ != nullptr) out.set("stable", deploy::to_json(stable_->source()));
+    if (standby_ != nullptr) out.set("standby", deploy::to_json(standby_->source()));
+    if (previous_) out.set("previous", deploy::to_json(*previous_));
+    if (candidate_ != nullptr) {
+      out.set("candidate", deploy::to_json(candidate_->source()));
+      out.set("plan", deploy::to_json(rollout_->plan()));
+    }
+    return write_private(path_in(folder_, kStateFile), out.pretty());
+  }
+
+  // A trial that was cut off begins anew.
+  Status resume() {
+    const std::string path = path_in(folder_, kStateFile);
+    if (!exists(path)) return {};
+    TRY(const std::string text, read_file(path));
+    const auto json = parse_json(text);
+    if (!json || !json->is_object()) {
+      return fail(Code::kCorrupt, "deploy.state_damaged", "{} is damaged", path)
+          .hint("remove it to begin with nothing deployed");
+    }
+    if (json->has("stable")) stable_ = made(source_from_json((*json)["stable"]));
+    if (json->has("standby")) standby_ = made(source_from_json((*json)["standby"]));
+    if (json->has("previous")) previous_ = source_from_json((*json)["previous"]);
+    if (json->has("candidate")) {
+      TRY(Plan plan, plan_from_json((*json)["plan"]));
+      candidate_ = made(source_from_json((*json)["candidate"]));
+      rollout_.emplace(std::move(plan));
+    }
+    note("resumed", stable_ == nullptr ? "" : stable_->source().version, {});
+    return apply();
+  }
+
+  static Json backend_json(const Backend& backend) {
+    const Seen seen = backend.seen();
+    Json out = deploy::to_json(backend.source());
+    out.set("process", static_cast<std::int64_t>(backend.process()));
+    out.set("port", backend.port()).set("ready", backend.port() != 0);
+    out.set("requests", backend.requests()).set("recent_requests", seen.requests);
+    out.set("recent_errors", seen.errors).set("p99_ms", seen.p99_ms);
+    out.set("restarts", backend.restarts());
+    return std::move(out.set("last_error", backend.last_error()));
+  }
+
+  Json status() const {
+    Json out = Json::object().set("name", config_.name);
+    out.set("url", format("http://{}:{}", config_.address, public_->port()));
+    out.set("process", static_cast<std::int64_t>(::getpid()));
+    out.set("stable", stable_ == nullptr ? Json() : backend_json(*stable_));
+    Json candidate;
+    if (candidate_ != nullptr) {
+      candidate = backend_json(*candidate_);
+      candidate.set("stage", stage_word(rollout_->stage())).set("reason", rollout_->reason());
+      candidate.set("percent", rollout_->percent());
+      candidate.set("shadow_percent", rollout_->shadow_percent());
+    }
+    out.set("candidate", std::move(candidate));
+    out.set("standby", standby_ == nullptr ? Json() : backend_json(*standby_));
+    const Gateway::ShadowCounts counts = gateway_.shadow_counts();
+    Json shadow = Json::object().set("sent", counts.sent).set("dropped", counts.dropped);
+    out.set("shadow", std::move(shadow.set("different", counts.different)));
+    return std::move(out.set("last_outcome", last_outcome_));
+  }
+
+  const std::string folder_;
+  Config config_;
+  std::optional<store::Lock> lock_;
+  std::string token_;
+  std::mutex mutex_;
+  Gateway gateway_;
+  Shared stable_;
+  Shared candidate_;
+  Shared standby_;
+  std::vector<Shared> leaving_;
+  std::vector<Shared> leaving_next_;
+  std::optional<Rollout> rollout_;
+  std::optional<Source> previous_;
+  std::optional<double> null_rate_;
+  Micros looked_ = 0;
+  std::string last_outcome_;
+  std::atomic<bool> stopping_{false};
+  std::unique_ptr<http::Server> public_;
+  std::unique_ptr<http::Server> control_;
+};
+
+}  // namespace
+
+Json to_json(const Config& config) {
+  Json words = Json::array();
+  for (const std::string& each : config.words) words.push(each);
+  Json out = Json::object().set("name", config.name).set("address", config.address);
+  out.set("http", config.http).set("program", config.program);
+  return std::move(out.set("words", std::move(words)));
+}
+
+Config config_from_json(const Json& json) {
+  Config out;
+  out.name = json["name"].text();
+  out.address = json["address"].text();
+  out.http = static_cast<int>(json["http"].integer());
+  out.program = json["program"].text();
+  for (const Json& each : json["words"].items()) out.words.push_back(each.text());
+  return out;
+}
+
+Result<std::unique_ptr<Supervisor>> Supervisor::start(const std::string& folder) {
+  auto out = std::make_unique<Running>(folder);
+  TRY_STATUS(out->open());
+  return std::unique_ptr<Supervisor>(std::move(out));
+}
+
+}  // namespace kingpost::steps::deploy

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deployments on this machine: versions come, go, fail and are killed, and every request that is
+sent meanwhile is answered, as the version that its answer names would."""
+
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from http.client import HTTPConnection
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+import onnx_files  # noqa: E402
+from project import KINGPOST  # noqa: E402
+
+SECONDS = 60
+# What each version makes of x; the third has no answer for what is negative.
+VERSIONS = {"1": ("Identity", lambda x: x), "2": ("Neg", lambda x: -x),
+            "3": ("Sqrt", lambda x: math.sqrt(x) if x >= 0 else None)}
+
+
+class Load:
+    """Clients that ask without a pause, each with values of its own."""
+
+    def __init__(self, port, clients=4):
+        self.port = port
+        self.faults = []
+        self.versions = {}
+        self.stopped = False
+        self.threads = [threading.Thread(target=self.client, args=[number])
+                        for number in range(clients)]
+        for each in self.threads:
+            each.start()
+
+    def client(self, number):
+        chance = random.Random(number)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        while not self.stopped:
+            x = chance.uniform(-100, 100)
+            body = json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "FP32",
+                                           "data": [x]}]})
+            try:
+                connection.request("POST", "/v2/models/m/infer", body)
+                answer = connection.getresponse()
+                text = answer.read()
+                self.look(x, answer.status, answer.headers["X-Kingpost-Version"], text)
+            except OSError as error:
+                self.faults.append(repr(error))
+                connection.close()
+        connection.close()
+
+    def look(self, x, status, version, text):
+        self.versions[version] = self.versions.get(version, 0) + 1
+        found = json.loads(text)["outputs"][0]["data"][0] if status == 200 else text
+        wanted = VERSIONS[version][1](x) if version in VERSIONS else None
+        is_right = status == 200 and (found is None if wanted is None else
+                                      found is not None and abs(found - wanted) < 1e-4)
+        if not is_right:
+            self.faults.append((x, status, version, found))
+
+    def end(self):
+        self.stopped = True
+        for each in self.threads:
+            each.join()
+
+
+class DeployTest(unittest.TestCase):
+    def setUp(self):
+        self.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
+        self.addCleanup(shutil.rmtree, self.base)
+        for version, (operator, _) in VERSIONS.items():
+            (self.base / f"{version}.onnx").write_bytes(
+                onnx_files.of_one(operator, "x", [None], "prediction"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.addCleanup(self.run_it, "stop")
+
+    def run_it(self, *words):
+        done = subprocess.run([KINGPOST, "deploy", *words], cwd=self.base, capture_output=True,
+                              text=True, timeout=SECONDS, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def call(self, *words):
+        code, text = self.run_it(*words)
+        self.assertEqual(code, 0, text)
+        return text
+
+    def refused(self, error, *words):
+        code, text = self.run_it(*words)
+        self.assertNotEqual(code, 0, text)
+        self.assertIn(f"error[{error}]", text)
+
+    def deploy(self, version, *words):
+        return self.call(f"m/{version}={self.base / version}.onnx", *words)
+
+    def status(self):
+        return json.loads(self.call("status", "--json"))
+
+    def wait(self, holds):
+        until = time.monotonic() + SECONDS
+        while not holds(status := self.status()):
+            self.assertLess(time.monotonic(), until, status)
+            time.sleep(0.1)
+        return status
+
+    def stable(self, version):
+        return lambda status: (status["candidate"] is None
+                               and status["stable"]["version"] == version)
+
+    def history(self):
+        return [(each["what"], each["version"]) for each in
+                json.loads(self.call("history", "--json"))]
+
+    def start(self):
+        self.assertIn("version 1 answers", self.deploy("1", "--http", str(self.port)))
+        load = Load(self.port)
+        self.addCleanup(load.end)
+        return load
+
+    def end(self, load, *seen):
+        load.end()
+        self.assertEqual(load.faults[:3], [])
+        for version in seen:
+            self.assertGreater(load.versions.get(version, 0), 0, load.versions)
+
+    def test_no_request_fails_while_versions_change(self):
+        load = self.start()
+        self.deploy("2")
+        self.wait(self.stable("2"))
+        self.deploy("1", "--canary", "20,60", "--bake", "1s", "--rollback-if", "error_rate>0.5")
+        self.refused("deploy.in_progress", f"m/2={self.base}/2.onnx")
+        self.wait(self.stable("1"))
+        # The third is bad: its answers are null.
+        self.deploy("3", "--canary", "30", "--bake", "60s", "--rollback-if", "null_rate>0.2")
+        self.assertIn("null_rate is", self.wait(self.stable("1"))["last_outcome"])
+        self.deploy("2", "--canary", "10", "--bake", "60s", "--rollback-if", "p99>1us")
+        self.assertIn("p99 is", self.wait(self.stable("1"))["last_outcome"])
+        self.deploy("2", "--blue-green")
+        self.assertEqual(self.status()["candidate"]["stage"], "standby")
+        self.call("promote")
+        self.assertEqual(self.status()["standby"]["version"], "1")
+        self.call("rollback")
+        self.assertEqual(self.status()["stable"]["version"], "1")
+        self.deploy("2", "--shadow", "100", "--shadow-for", "1s")
+        self.wait(self.stable("2"))
+        shadow = self.status()["shadow"]
+        self.assertGreater(shadow["different"], 0)
+        self.call("rollback")
+        self.wait(self.stable("1"))
+        self.end(load, "1", "2", "3")
+        self.assertEqual([each for each in self.history()
+                          if each[0] in ("promoted", "rolled back")],
+                         [("promoted", "1"), ("promoted", "2"), ("promoted", "1"),
+                          ("rolled back", "3"), ("rolled back", "2"), ("promoted", "2"),
+                          ("rolled back", "2"), ("promoted", "2"), ("rolled back", "2"),
+                          ("promoted", "1")])
+
+    def test_killed_processes_fail_no_request(self):
+        load = self.start()
+        for _ in range(2):
+            os.kill(self.status()["stable"]["process"], signal.SIGKILL)
+            self.wait(lambda status: status["stable"]["ready"])
+            time.sleep(0.3)
+        self.assertEqual(self.status()["stable"]["restarts"], 2)
+        self.deploy("2", "--canary", "50", "--bake", "3s")
+        os.kill(self.status()["candidate"]["process"], signal.SIGKILL)
+        self.wait(self.stable("2"))
+        self.end(load, "1", "2")
+
+    def test_keys_stay_with_their_version(self):
+        self.start().end()
+        self.deploy("2", "--canary", "30", "--bake", "60s")
+
+        def version_of(key):
+            connection = HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+            connection.request("GET", "/v2/models/m", headers={"X-Kingpost-Key": key})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            return answer.headers["X-Kingpost-Version"]
+        first = [version_of(f"customer {i}") for i in range(200)]
+        self.assertEqual([version_of(f"customer {i}") for i in range(200)], first)
+        self.assertTrue(30 < first.count("2") < 95, first.count("2"))
+
+    def test_a_killed_supervisor_leaves_nothing_and_is_taken_up_again(self):
+        self.deploy("1", "--http", str(self.port))
+        self.deploy("2", "--canary", "50", "--bake", "60s")
+        status = self.status()
+        processes = [status[role]["process"] for role in ("stable", "candidate")]
+        os.kill(status["process"], signal.SIGKILL)
+        until = time.monotonic() + SECONDS
+        while any(Path(f"/proc/{each}/exe").exists() for each in processes):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+        self.refused("deploy.not_running", "status")
+        self.refused("deploy.in_progress", f"m/1={self.base}/1.onnx")
+        status = self.wait(lambda each: each["candidate"] and each["candidate"]["ready"])
+        self.assertEqual((status["stable"]["version"], status["candidate"]["version"]), ("1", "2"))
+        self.call("promote")
+        self.assertIn("resumed", [what for what, _ in self.history()])
+        state = self.base / ".kingpost/deployments/m/state.json"
+        self.call("stop")
+        state.write_text("{")
+        code, text = self.run_it(f"m/1={self.base}/1.onnx")
+        self.assertNotEqual(code, 0)
+        self.assertIn("deploy.state_damaged", text)
+
+    def test_only_who_has_the_token_gives_orders(self):
+        self.deploy("1", "--http", str(self.port))
+        control = self.base / ".kingpost/deployments/m/control.json"
+        self.assertEqual(control.stat().st_mode & 0o777, 0o600)
+        told = json.loads(control.read_text())
+
+        def ask(path, token):
+            connection = HTTPConnection("127.0.0.1", told["port"], timeout=SECONDS)
+            connection.request("POST", path, headers={"X-Token": token})
+            answer = connection.getresponse()
+            out = answer.status, json.loads(answer.read())
+            connection.close()
+            return out
+        self.assertEqual(ask("/stop", "guess")[0], 403)
+        status, text = ask("/explode", told["token"])
+        self.assertEqual((status, text["id"]), (409, "deploy.command_unknown"))
+        self.assertEqual(self.status()["stable"]["version"], "1")
+
+    def test_what_is_refused(self):
+        model = f"m/1={self.base}/1.onnx"
+        self.refused("deploy.no_effect", model, "--bake", "1s")
+        self.refused("deploy.canary_malformed", model, "--canary", "50,20")
+        self.refused("deploy.guard_malformed", model, "--canary", "5", "--rollback-if", "auc>1")
+        self.refused("deploy.place_unknown", model, "--to", "moon")
+        self.refused("deploy.name_malformed", model, "--name", "../x")
+        self.refused("deploy.unknown", "status", "other")
+        self.refused("deploy.rolled_back", f"m/1={self.base}/none.onnx", "--http",
+                     str(self.port))
+        self.refused("deploy.nothing_to_promote", "promote")
+        self.refused("deploy.nothing_to_roll_back", "rollback")
+        self.deploy("1")
+        self.refused("deploy.other_port", model, "--http", "1")
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            self.refused("deploy.not_started", model, "--name", "second", "--http",
+                         str(taken.getsockname()[1]))
+        self.refused("deploy.unknown", "status")
+        self.call("stop", "m")
+        shutil.rmtree(self.base / ".kingpost/deployments/second")
+
+
+if __name__ == "__main__":
+    unittest.main()
