@@ -58,7 +58,8 @@ def unpack(layout, manifest, folder):
 def confined(root, environment):
     """Words that run a program with the image's files alone; None where the kernel forbids it."""
     words = ["bwrap", "--unshare-all", "--share-net", "--uid", "65532", "--gid", "65532",
-             "--ro-bind", str(root), "/", "--die-with-parent", "--clearenv"]
+             "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--die-with-parent",
+             "--clearenv"]
     for each in environment:
         words += ["--setenv", *each.split("=", 1)]
     if shutil.which("bwrap") is not None:

@@ -136,8 +136,9 @@ TEST_F(ContainerizeStep, SystemFilesAreWhatPeopleLookFor) {
   const auto& entries = files->contents.entries();
   EXPECT_EQ(entries.at("tmp").mode, 01777);
   EXPECT_THAT(entries.at("etc/passwd").content, HasSubstr("kingpost:x:7:7:"));
-  for (const char* name : {"lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu/libc.so.6",
-                           "usr/lib/x86_64-linux-gnu/libnss_dns.so.2", "etc/nsswitch.conf"}) {
+  for (const char* name :
+       {"lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu/libc.so.6",
+        "usr/lib/x86_64-linux-gnu/libnss_dns.so.2", "etc/nsswitch.conf", "proc"}) {
     EXPECT_EQ(entries.count(name), 1U) << name;
   }
   EXPECT_EQ(system_files(here, 7)->contents.digest().value(), files->contents.digest().value());

@@ -38,6 +38,8 @@ class Gathering {
     add_certificates();
     add_zones(kZones, "usr/share/zoneinfo");
     out_.contents.folder("tmp", 01777);
+    // Where runtimes mount what they give; on a root that is read-only they could not make them.
+    for (const char* each : {"dev", "proc", "sys"}) out_.contents.folder(each);
     return std::move(out_);
   }
 
