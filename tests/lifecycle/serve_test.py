@@ -126,7 +126,7 @@ class ServeTest(unittest.TestCase):
     def test_what_is_refused(self):
         served = self.served
         for method, path, body, status in [
-                ("GET", "/", None, 404), ("GET", "/v3", None, 404), ("GET", "/v2/%zz", None, 404),
+                ("GET", "/v3", None, 404), ("GET", "/v2/%zz", None, 404),
                 ("GET", "/v2/models/nope", None, 404), ("GET", "/v2/models/houses/x", None, 404),
                 ("GET", "/v2/models/houses/versions/2", None, 404),
                 ("GET", "/v2/models/houses/versions/2/ready", None, 400),

@@ -71,6 +71,14 @@ Json batches_of(const Statistics& statistics) {
   return out;
 }
 
+Json about_of_tensors(const ServedModel& model, const std::vector<std::string>& models) {
+  Json names = Json::array();
+  for (const std::string& each : models) names.push(each);
+  Json out = Json::object().set("name", model.name()).set("version", model.version());
+  out.set("digest", model.digest()).set("explains", model.explainer() != nullptr);
+  return std::move(out.set("models", std::move(names)).set("inputs", Json::array()));
+}
+
 }  // namespace
 
 Json server_metadata() {
@@ -132,6 +140,28 @@ Json index_of(const std::vector<IndexRow>& rows) {
     out.push(std::move(each));
   }
   return out;
+}
+
+Json about_of(const ServedModel& model, const std::vector<std::string>& models) {
+  const Json& signature = model.signature();
+  Json inputs = Json::array();
+  const bool is_by_rows = model.rows() != nullptr;
+  for (const Json& each : signature["inputs"].items()) {
+    inputs.push(Json::object().set("name", each["name"]).set("type", each["type"]));
+  }
+  if (signature.is_null() && is_by_rows) {
+    for (const onnx::TensorPort& port : model.session().inputs()) {
+      // A field of several values has no place in a form.
+      if (port.shape.size() > 1 && port.shape[1] > 1) return about_of_tensors(model, models);
+      const bool is_text = port.datatype == Datatype::kBytes;
+      inputs.push(
+          Json::object().set("name", port.name).set("type", is_text ? "string" : "float64"));
+    }
+  }
+  Json out = about_of_tensors(model, models);
+  out.set("inputs", is_by_rows ? std::move(inputs) : Json::array());
+  out.set("task", signature["task"]).set("target", signature["target"]);
+  return std::move(out.set("example", model.example()));
 }
 
 }  // namespace kingpost::steps::serve

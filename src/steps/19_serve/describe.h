@@ -28,4 +28,7 @@ Json statistics_of(const std::vector<Repository::Model>& models);
 /// [{"name", "version", "state", "reason"}]; without reason where there is none.
 Json index_of(const std::vector<IndexRow>& rows);
 
+/// What the page of a model shows: its inputs, an example, and the names of the models beside it.
+Json about_of(const ServedModel& model, const std::vector<std::string>& models);
+
 }  // namespace kingpost::steps::serve

@@ -13,6 +13,7 @@
 #include "steps/19_serve/http/reply.h"
 #include "steps/19_serve/http/row_call.h"
 #include "steps/19_serve/metrics.h"
+#include "steps/19_serve/pages/embedded.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -104,7 +105,10 @@ void HttpRoutes::handle(Shared exchange) {
 // Probes have no keys.
 Status HttpRoutes::allow(const Target& target, const http::Exchange& exchange) const {
   const Access& access = service_.access();
-  const bool is_probe = target.is(0, "ping") || target.is(0, "health") ||
+  // Pages hold nothing of a model; what they ask for needs a key as ever.
+  const bool is_file = (target.is(0, "") || target.is(0, "pages") || target.is(0, "models")) &&
+                       target.size() <= 2 && exchange.method() == "GET";
+  const bool is_probe = is_file || target.is(0, "ping") || target.is(0, "health") ||
                         (target.is(0, "v2") && target.is(1, "health"));
   if (access.is_open() || is_probe) return {};
   Scope scope = Scope::kInfer;
@@ -118,6 +122,9 @@ Status HttpRoutes::allow(const Target& target, const http::Exchange& exchange) c
 void HttpRoutes::route(const Target& target, const Shared& exchange) {
   const bool is_read = target.method == "GET" || target.method == "HEAD";
   if (target.is(0, "v1")) return route_rows(target, exchange);
+  const bool is_page = is_read && (target.is(0, "") || target.is(0, "pages") ||
+                                   (target.is(0, "models") && target.size() == 2));
+  if (is_page) return route_page(target, exchange);
   if (!target.is(0, "v2")) return route_scoring(target, exchange);
   if (target.is(1, "models") && target.size() > 3) return route_model(target, exchange);
   if (target.is(1, "repository")) return route_repository(target, exchange);
@@ -196,6 +203,38 @@ void HttpRoutes::route_rows(const Target& target, const Shared& exchange) {
   const auto found = service_.repository().find(model, version);
   if (!found) return refuse(exchange, found.error());
   send(exchange, Json::object().set("name", model).set("ready", true));
+}
+
+// The page of each model, and what it loads; `/` is that of the first.
+void HttpRoutes::route_page(const Target& target, const Shared& exchange) {
+  if (target.is(0, "")) {
+    const std::vector<std::string> names = service_.repository().names();
+    if (names.empty()) return refuse(exchange, 404, "no model is loaded");
+    exchange->status(302);
+    exchange->add_header("Location", "models/" + names[0]);
+    return exchange->finish();
+  }
+  if (target.is(1, "about") && target.size() == 3) {
+    const auto found = service_.repository().find(target.parts[2], {});
+    if (!found) return refuse(exchange, found.error());
+    return send(exchange, about_of(**found, service_.repository().names()));
+  }
+  const bool is_model = target.is(0, "models");
+  const std::string file = is_model ? "model.html" : target.size() == 2 ? target.parts[1] : "";
+  const std::string_view text = embedded(file);
+  if (text.empty() || (!is_model && file == "model.html")) {
+    return refuse(exchange, 404, "Not Found");
+  }
+  // Nothing but what this server sends is shown or run.
+  exchange->add_header("Content-Security-Policy",
+                       "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' "
+                       "data:; base-uri 'none'; "
+                       "frame-ancestors 'none'");
+  exchange->add_header("X-Content-Type-Options", "nosniff");
+  std::string_view type = "text/html; charset=utf-8";
+  if (file.ends_with(".css")) type = "text/css; charset=utf-8";
+  if (file.ends_with(".js")) type = "text/javascript; charset=utf-8";
+  send_text(exchange, type, text);
 }
 
 // MLflow's scoring server, and SageMaker's.
