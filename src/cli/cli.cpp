@@ -30,6 +30,7 @@ class Parser {
     add_serve();
     add_deploy();
     add_release();
+    add_register();
     add_models();
     add_rest();
   }
@@ -255,6 +256,18 @@ class Parser {
     auto* supervise = add(*deploy, "supervise", "", deploy_supervise_command);
     supervise->group("");
     supervise->add_option("FOLDER", arguments.words)->required()->expected(1);
+  }
+
+  void add_register() {
+    auto* entry =
+        add(app_, "register", "make a file or a bundle a version of a model", register_command);
+    entry
+        ->add_option("PATH", arguments.words, "an ONNX file, LightGBM's text, or a bundle's folder")
+        ->required()
+        ->expected(1);
+    entry->add_option("--name", arguments.model, "of the model")->required();
+    entry->add_option("--alias", arguments.alias, "for the version; default: none");
+    with_file_option(entry);
   }
 
   void add_models() {

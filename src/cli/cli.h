@@ -33,6 +33,8 @@ struct Arguments {
   /// Of alias and tag: take it away. Of package: the version. Of runs: the trials of the last one.
   bool remove = false;
   std::string model;
+  /// Of register.
+  std::string alias;
   bool trials = false;
   /// Of infer: forms of IN and OUT, columns to keep, where rejected rows go, limits, and source
   /// files instead of IN, as NAME=PATH.
@@ -87,6 +89,7 @@ Status data_diff_command(const Arguments& arguments);
 Status data_export_command(const Arguments& arguments);
 Status data_report_command(const Arguments& arguments);
 Status candidates_command(const Arguments& arguments);
+Status register_command(const Arguments& arguments);
 Status models_command(const Arguments& arguments);
 Status show_command(const Arguments& arguments);
 Status alias_command(const Arguments& arguments);

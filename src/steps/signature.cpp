@@ -39,7 +39,8 @@ std::string_view Signature::type_of(std::string_view column) const {
 Result<Signature> signature_from_json(const Json& json, const std::vector<onnx::Port>& inputs) {
   Signature out;
   const std::string& task = json["task"].text();
-  if (task != "number" && task != "binary" && task != "multiclass") {
+  // Of a file that was registered as it is nobody knows.
+  if (!json["task"].is_null() && task != "number" && task != "binary" && task != "multiclass") {
     return malformed(format("names no task but \"{}\"", shown(task)));
   }
   if (task == "binary") out.target.task = records::Task::kBinary;

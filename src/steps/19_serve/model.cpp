@@ -93,7 +93,9 @@ Status ServedModel::open() {
     columns_ = std::make_unique<ColumnCounts>(*session_, Json());
   }
   by_rows_ = says_rows(*session_);
-  TRY(rows_, RowPlan::of(*session_, signature_));
+  // The signature of a registered file speaks of its tensors.
+  const bool has_columns = !signature_["task"].is_null();
+  TRY(rows_, RowPlan::of(*session_, has_columns ? signature_ : Json()));
   return {};
 }
 

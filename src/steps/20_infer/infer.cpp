@@ -6,7 +6,9 @@ namespace kingpost::steps::infer {
 
 Result<BundledModel> open_model(const Bundle& bundle) {
   TRY(const Json json, bundle.json("signature.json"));
-  TRY(const std::string graph, bundle.bytes("model.onnx"));
+  // A registered file that takes tensors has a second graph, which takes rows.
+  const char* name = bundle.find("rows.onnx") == nullptr ? "model.onnx" : "rows.onnx";
+  TRY(const std::string graph, bundle.bytes(name));
   BundledModel out;
   TRY(out.model, onnx::Model::load(graph));
   TRY(out.signature, signature_from_json(json, out.model->inputs()));
