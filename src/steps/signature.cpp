@@ -76,9 +76,9 @@ std::vector<AnswerColumn> answer_columns(const Signature& signature,
     const onnx::Port& port = outputs[output];
     const auto columns = static_cast<std::size_t>(std::max<std::int64_t>(1, port.columns));
     for (std::size_t c = 0; c < columns; ++c) {
-      const bool by_class = columns > 1 || port.name == "probabilities";
-      out.push_back({by_class ? class_column(signature.target.classes, c) : port.name, port.type,
-                     output, c, columns});
+      std::string name = columns > 1 ? format("{}_{}", port.name, c) : port.name;
+      if (port.name == "probabilities") name = class_column(signature.target.classes, c);
+      out.push_back({std::move(name), port.type, output, c, columns});
     }
   };
   for (const bool prediction : {true, false}) {

@@ -111,7 +111,8 @@ class RegisterTest(unittest.TestCase):
         self.assertIn("champion 1", self.call("models"))
         self.assertIn("linear.onnx", self.call("show", "linear"))
         shown = json.loads(self.call("show", "linear", "--json"))
-        self.assertEqual(shown["facts"]["parity"], {"rows": 257, "others_alone": 0})
+        self.assertEqual(shown["facts"]["parity"]["others_alone"], 0)
+        self.assertIn(shown["facts"]["parity"]["words"], self.call("show", "linear"))
         self.call("compare", "linear", "houses_price")
         self.call("verify")
         (self.base / "rows.csv").write_text("x_0,x_1\n1,10\n2,20\n")
@@ -167,6 +168,9 @@ class RegisterTest(unittest.TestCase):
         self.assertLessEqual(shown["facts"]["parity"]["largest"], 1e-5)
         self.assertGreater(shown["facts"]["parity"]["rows"], 2000)
         self.call("compare", "trees", "houses_price")
+        trained = json.loads(self.call("show", "houses_price", "--json"))["facts"]["parity"]
+        self.assertLessEqual(trained["largest"], 1e-5)
+        self.assertIn("0 other leaves", trained["words"])
         names = [each["name"] for each in shown["signature"]["inputs"]]
         (self.base / "rows.csv").write_text(
             ",".join(names) + "\n" + ",".join(["1"] * len(names)) + "\n")

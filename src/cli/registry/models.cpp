@@ -45,6 +45,13 @@ std::string tags_text(const Json& tags) {
   return join(out, ", ");
 }
 
+// No run has registered what was made elsewhere.
+std::string registered_text(const store::ModelVersion& version) {
+  const std::string time = second_text(version.created);
+  if (version.run == 0) return format("{}, of {}", time, shown(version.file));
+  return format("{}, by run {} of {}", time, version.run, shown(version.file));
+}
+
 void print_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
   for (const auto& [name, text] : pairs) {
     if (!text.empty()) print(format("  {} {}\n", padded(name, 12), text));
@@ -202,11 +209,11 @@ Status show_command(const Arguments& arguments) {
   print(format("{}, version {}\n", version.model, version.version));
   print_pairs({{"aliases", join(version.aliases, ", ")},
                {"bundle", version.bundle},
-               {"registered", format("{}, by run {} of {}", second_text(version.created),
-                                     version.run, shown(version.file))},
+               {"registered", registered_text(version)},
                {"model", format("{} ({})", version.facts["candidate"].text(),
                                 version.facts["family"].text())},
                {"chosen by", metric_text(version.facts)},
+               {"parity", shown(version.facts["parity"]["words"].text(), 200)},
                {"tags", tags_text(version.tags)},
                {"", shown(version.description, 400)}});
   print_signature(signature);

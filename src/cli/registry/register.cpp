@@ -105,6 +105,7 @@ Status register_command(const Arguments& arguments) {
   fresh.by = arguments.line;
   fresh.file = path;
   fresh.facts = std::move(entry.facts);
+  fresh.facts.set("parity", Json(fresh.facts["parity"]).set("words", entry.parity));
   auto& registry = store.journal->registry();
   TRY(const auto added, registry.add(fresh));
   if (!arguments.alias.empty()) {

@@ -19,6 +19,15 @@ void expect(const Status& status, std::string_view id, const Mark& mark, Faults&
   faults.add(fault_at(mark, id, status.error().what(), status.error().hint()));
 }
 
+// What the gate of validate_models found.
+Json parity_of(const Json& verdict) {
+  for (const Json& gate : verdict["gates"].items()) {
+    if (gate["gate"].text() != "parity") continue;
+    return Json::object().set("largest", gate["number"]).set("words", gate["words"]);
+  }
+  return Json::object().set("words", "validate_models was not asked for the gate parity");
+}
+
 class Registering {
  public:
   explicit Registering(RunContext& context)
@@ -43,8 +52,9 @@ class Registering {
  private:
   store::Registry& registry() const { return context_.journal->registry(); }
 
-  Status expect_valid(const std::string& name) const {
+  Status expect_valid(const std::string& name) {
     TRY(const Json verdicts, json_of(context_, "verdicts.json"));
+    parity_ = parity_of(verdicts[name]);
     if (verdicts[name]["valid"].boolean()) return {};
     return fail(Code::kDataRejected, "register.not_valid",
                 "the model \"{}\" is not valid by validate_models", shown(name))
@@ -81,6 +91,7 @@ class Registering {
       version.tags.set(tag.key, tag.value.text);
     }
     TRY(version.facts, facts_of(context_, winner));
+    version.facts.set("parity", parity_);
     return registry().add(version);
   }
 
@@ -129,7 +140,7 @@ class Registering {
     out.set("bundle", now.bundle).set("aliases", std::move(aliases)).set("again", added.again);
     TRY(records::File file, seal_bytes(context_, "version.json", out.dump()));
     outcome_.output.put(std::move(file));
-    outcome_.report = std::move(out.set("words", words_));
+    outcome_.report = std::move(out.set("words", words_).set("parity", parity_["words"]));
     TRY(const auto versions, registry().versions(now.model));
     outcome_.counts = {{"versions", static_cast<std::int64_t>(versions.size())},
                        {"new", added.again ? 0 : 1}};
@@ -139,6 +150,7 @@ class Registering {
   RunContext& context_;
   Registration registration_;
   Outcome outcome_;
+  Json parity_;
   std::string by_;
   std::string words_;
 };

@@ -29,8 +29,10 @@ class RegisterStep : public testing::Test {
     h.add_linear("linear", 10, 0);
     h.add_linear("steep", 20, 0);
     h.finish("mae");
-    h.add_file("verdicts.json",
-               R"({"linear": {"valid": true}, "steep": {"valid": true}, "baseline": {}})");
+    h.add_file(
+        "verdicts.json",
+        R"({"linear": {"valid": true, "gates": [{"gate": "parity", "number": 0.25, "words": "w"}]},
+                     "steep": {"valid": true}, "baseline": {}})");
     (void)journal_->begin_run("kingpost run", "made.yaml");
   }
 
@@ -138,6 +140,7 @@ TEST_F(RegisterStep, TheFirstVersionIsTheChampion) {
   EXPECT_EQ(words_, "there was no champion");
   const auto version = journal_->registry().resolve("made_y").value();
   EXPECT_EQ(version.file, "made.yaml");
+  EXPECT_EQ(version.facts["parity"].dump(), R"({"largest":0.25,"words":"w"})");
   EXPECT_EQ(version.run, 1);
   EXPECT_EQ(version.tags.dump(), R"({"team":"ops"})");
   EXPECT_EQ(version.description, "the first");
