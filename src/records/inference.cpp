@@ -73,7 +73,7 @@ void InferRequest::clear() {
 }
 
 void InferResponse::clear() {
-  model = version = {};
+  model = version = prediction_id = {};
   outputs.clear();
   arena.reset();
 }

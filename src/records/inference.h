@@ -85,6 +85,8 @@ struct InferRequest {
 struct InferResponse {
   std::string_view model;
   std::string_view version;
+  /// By which a label can be given to it later; empty where it is not kept.
+  std::string_view prediction_id;
   std::vector<InferTensor> outputs;
   Arena arena;
 

@@ -40,8 +40,11 @@ struct Options {
   std::string api_keys;
   /// Public keys, as PEM files.
   std::vector<std::string> trust;
+  steps::serve::LogOptions log;
   ServiceOptions service;
   Micros drain = 5'000'000;
+  Micros delay = 0;
+  Micros timeout = 0;
 };
 
 // NAME=PATH, or NAME/3=PATH.
@@ -111,6 +114,10 @@ Status serve(const Options& options) {
     TRY(auto access, steps::serve::Access::read(options.api_keys));
     service.set_access(std::move(access));
   }
+  if (!options.log.folder.empty()) {
+    TRY(auto log, steps::serve::RequestLog::open(options.log));
+    service.set_log(std::move(log));
+  }
   std::vector<std::string> trusted;
   for (const std::string& each : options.trust) {
     TRY(trusted.emplace_back(), read_file(each));
@@ -164,6 +171,50 @@ void add_duration(CLI::App& app, const std::string& name, Micros& into, const st
       ->default_str(duration_text(into));
 }
 
+void add_safety(CLI::App& app, Options& options) {
+  app.add_option("--api-keys", options.api_keys,
+                 "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
+  app.add_option("--trust", options.trust,
+                 "public key, of which one must have signed each bundle; default: no signature")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* certificate = app.add_option("--tls-certificate", options.http.tls.certificate,
+                                     "PEM file: TLS for HTTP and gRPC");
+  auto* key = app.add_option("--tls-key", options.http.tls.key, "PEM file of its key");
+  certificate->needs(key);
+  key->needs(certificate);
+  app.add_option("--tls-client-authorities", options.http.tls.client_authorities,
+                 "PEM file: clients must show a certificate of these")
+      ->needs(certificate);
+}
+
+void add_log(CLI::App& app, Options& options) {
+  app.add_option("--request-log", options.log.folder,
+                 "folder for Parquet files of what was asked and answered; default: none");
+  app.add_option("--log-share", options.log.share, "of the requests that are kept")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--log-bytes", options.log.rotate_bytes, "after which a file is ended")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->capture_default_str();
+  add_duration(app, "--log-time", options.log.rotate_after, "after which a file is ended");
+}
+
+void add_work(CLI::App& app, Options& options) {
+  app.add_option("--threads", options.http.threads, "0: as many as there are cores")
+      ->check(CLI::Range(0, 1024));
+  add_duration(app, "--drain", options.drain, "how long requests are still taken after SIGTERM");
+  app.add_option("--batch-rows", options.service.batch_rows, "rows asked together at most")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->capture_default_str();
+  add_duration(app, "--batch-delay", options.delay,
+               "how long the first of a batch waits for others");
+  app.add_option("--queue-rows", options.service.queue_rows, "rows of a model that may wait")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
+      ->capture_default_str();
+  add_duration(app, "--timeout", options.timeout,
+               "how long a request may wait that does not say; 0: ever");
+}
+
 }  // namespace
 
 int serve_main(int count, char** words) {
@@ -182,32 +233,9 @@ int serve_main(int count, char** words) {
   app.add_option("--grpc", options.grpc_port, "port of gRPC; 0 is any that is free; default: none")
       ->check(CLI::Range(0, 65535));
   app.add_option("--address", options.http.address, "where to listen")->capture_default_str();
-  app.add_option("--api-keys", options.api_keys,
-                 "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
-  app.add_option("--trust", options.trust,
-                 "public key, of which one must have signed each bundle; default: no signature")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  auto* certificate = app.add_option("--tls-certificate", options.http.tls.certificate,
-                                     "PEM file: TLS for HTTP and gRPC");
-  auto* key = app.add_option("--tls-key", options.http.tls.key, "PEM file of its key");
-  certificate->needs(key);
-  key->needs(certificate);
-  app.add_option("--tls-client-authorities", options.http.tls.client_authorities,
-                 "PEM file: clients must show a certificate of these")
-      ->needs(certificate);
-  app.add_option("--threads", options.http.threads, "0: as many as there are cores")
-      ->check(CLI::Range(0, 1024));
-  add_duration(app, "--drain", options.drain, "how long requests are still taken after SIGTERM");
-  app.add_option("--batch-rows", options.service.batch_rows, "rows asked together at most")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
-      ->capture_default_str();
-  Micros delay = 0;
-  add_duration(app, "--batch-delay", delay, "how long the first of a batch waits for others");
-  app.add_option("--queue-rows", options.service.queue_rows, "rows of a model that may wait")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
-      ->capture_default_str();
-  Micros timeout = 0;
-  add_duration(app, "--timeout", timeout, "how long a request may wait that does not say; 0: ever");
+  add_safety(app, options);
+  add_log(app, options);
+  add_work(app, options);
   options.http.port = 8080;
   try {
     app.parse(count, words);
@@ -215,8 +243,8 @@ int serve_main(int count, char** words) {
     return app.exit(error);
   }
   options.service.threads = options.http.threads;
-  options.service.batch_delay = std::chrono::microseconds(delay);
-  options.service.timeout = std::chrono::microseconds(timeout);
+  options.service.batch_delay = std::chrono::microseconds(options.delay);
+  options.service.timeout = std::chrono::microseconds(options.timeout);
   options.service.body_bytes = options.http.body_bytes;
   const Status done = serve(options);
   if (done) return 0;

@@ -208,6 +208,10 @@ void fill(const InferRequest& request, const records::InferResponse& response,
   out.set_model_name(response.model.data(), response.model.size());
   out.set_model_version(response.version.data(), response.version.size());
   out.set_id(request.id.data(), request.id.size());
+  if (!response.prediction_id.empty()) {
+    (*out.mutable_parameters())["kingpost_prediction_id"].set_string_param(
+        std::string(response.prediction_id));
+  }
   for (const InferTensor& tensor : response.outputs) {
     auto& output = *out.add_outputs();
     output.set_name(tensor.name.data(), tensor.name.size());

@@ -72,10 +72,20 @@ class Watch {
   Clock::time_point last_ = started_;
 };
 
+// Before classes take the place of values.
+void keep(const Asked& asked) {
+  const std::string_view id = asked.response->prediction_id;
+  if (asked.log == nullptr || id.empty()) return;
+  const auto latency = Clock::now() - asked.arrived;
+  asked.log->add(*asked.model, id, asked.question, *asked.response,
+                 std::chrono::duration_cast<std::chrono::microseconds>(latency).count());
+}
+
 Status finish(Asked& asked, const Phases& phases, Status outcome) {
   Statistics& statistics = asked.model->statistics();
   if (outcome) {
     asked.model->columns().add(asked.question, *asked.response);
+    keep(asked);
     outcome = classify(*asked.request, asked.model->signature(), *asked.response);
   }
   const Nanos whole = Clock::now() - asked.arrived;

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "records/inference.h"
+#include "steps/19_serve/log/request_log.h"
 #include "steps/19_serve/model.h"
 
 namespace kingpost::steps::serve {
@@ -18,6 +19,8 @@ struct Asked {
   std::shared_ptr<const ServedModel> model;
   Question question;
   Clock::time_point arrived;
+  /// Keeps what is answered; null where nothing is kept.
+  RequestLog* log = nullptr;
 };
 
 /// Both may be asked together: one model that answers by rows, the same outputs, and inputs that

@@ -186,6 +186,12 @@ void add_server(Exposition& out, const Service& service, const TransportCounts& 
   for (const ErrorCounts::Row& each : service.errors()) {
     out.add({{"model", each.model}, {"id", each.id}}, number(each.count));
   }
+  if (const RequestLog* const log = service.log()) {
+    out.counters("kingpost_log_rows_total", "Rows that were taken into the request log");
+    out.add({}, number(log->rows()));
+    out.counters("kingpost_log_dropped_total", "Rows that the request log could not keep");
+    out.add({}, number(log->dropped()));
+  }
   out.counters("kingpost_http_answers_total", "Answers by HTTP status");
   for (const auto& [status, count] : transport.answers) {
     out.add({{"code", format("{}", status)}}, number(count));

@@ -34,6 +34,31 @@ Field tls() {
                    .doc = "PEM file: clients must show a certificate of these"}}});
 }
 
+Field log() {
+  return object_of(
+      {.name = "log", .doc = "what was asked and answered, for monitoring and for labels"},
+      {.fields = {{.name = "folder",
+                   .kind = FieldKind::kPath,
+                   .doc = "where the Parquet files go",
+                   .required = true},
+                  {.name = "share",
+                   .kind = FieldKind::kNumber,
+                   .doc = "of the requests that are kept",
+                   .fallback = "1",
+                   .least = 0,
+                   .most = 1},
+                  {.name = "bytes",
+                   .kind = FieldKind::kInteger,
+                   .doc = "a file is ended when it is so large",
+                   .fallback = "67108864",
+                   .least = 1},
+                  {.name = "time",
+                   .kind = FieldKind::kDuration,
+                   .doc = "a file is ended when it is so old",
+                   .fallback = "10m",
+                   .least = 0}}});
+}
+
 }  // namespace
 
 const Field& spec() {
@@ -71,6 +96,7 @@ const Field& spec() {
              .kind = FieldKind::kPath,
              .doc = "file of the keys that clients must send; without it everybody may ask"},
             tls(),
+            log(),
             {.name = "drain",
              .kind = FieldKind::kDuration,
              .doc = "how long requests are still taken after SIGTERM",
@@ -108,6 +134,13 @@ std::vector<std::string> command_words(const Node& section) {
   text("--tls-certificate", section.at("tls"), "certificate");
   text("--tls-key", section.at("tls"), "key");
   text("--tls-client-authorities", section.at("tls"), "client_authorities");
+  const Node& kept = section.at("log");
+  text("--request-log", kept, "folder");
+  if (kept.has("share")) {
+    out.insert(out.end(), {"--log-share", format("{}", kept.number("share"))});
+  }
+  number("--log-bytes", kept, "bytes");
+  duration("--log-time", kept, "time");
   return out;
 }
 

@@ -40,6 +40,10 @@ void Service::infer(Repository::Model model, const records::InferRequest& reques
     return completion.done(std::move(question).error());
   }
   asked.question = *question;
+  if (log_ != nullptr) {
+    asked.log = log_.get();
+    response.prediction_id = response.arena.copy(log_->next_id());
+  }
   const bool is_quick = options_.batch_delay <= Nanos(0) &&
                         asked.model->cost(asked.question.rows) <= options_.inline_limit;
   // One that comes after others that wait must not overtake them for ever: the backlog goes first.

@@ -14,6 +14,7 @@
 #include "steps/19_serve/access.h"
 #include "steps/19_serve/completion.h"
 #include "steps/19_serve/errands.h"
+#include "steps/19_serve/log/request_log.h"
 #include "steps/19_serve/repository.h"
 
 namespace kingpost::steps::serve {
@@ -49,6 +50,11 @@ class Service {
   void set_access(Access access) { access_ = std::move(access); }
   const Access& access() const { return access_; }
 
+  /// Before anybody asks.
+  void set_log(std::unique_ptr<RequestLog> log) { log_ = std::move(log); }
+  /// Null where nothing is kept.
+  RequestLog* log() const { return log_.get(); }
+
   Repository& repository() { return repository_; }
   const Repository& repository() const { return repository_; }
 
@@ -83,6 +89,7 @@ class Service {
   ServiceOptions options_;
   Access access_;
   Repository repository_;
+  std::unique_ptr<RequestLog> log_;
   ErrorCounts errors_;
   std::array<std::atomic<std::uint64_t>, kGrpcStatuses> grpc_{};
   std::atomic<bool> stopping_{false};

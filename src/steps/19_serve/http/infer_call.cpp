@@ -67,6 +67,7 @@ class InferCall final : public Completion {
       body.clear();
       return refuse(exchange, header.error());
     }
+    add_prediction_id(exchange, response_);
     if (*header) exchange->add_header(kJsonLength, format("{}", **header));
     exchange->add_header("Content-Type", *header ? "application/octet-stream" : "application/json");
     finish(exchange);

@@ -47,6 +47,11 @@ void finish(const SharedExchange& exchange) {
   exchange->finish();
 }
 
+void add_prediction_id(const SharedExchange& exchange, const records::InferResponse& response) {
+  if (response.prediction_id.empty()) return;
+  exchange->add_header("X-Kingpost-Prediction-Id", response.prediction_id);
+}
+
 void send_json(const SharedExchange& exchange, int status, std::string_view body) {
   exchange->status(status);
   exchange->add_header("Content-Type", "application/json");

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "engines/http/server.h"
+#include "records/inference.h"
 
 namespace kingpost::steps::serve {
 
@@ -21,6 +22,9 @@ int http_status(Code code);
 /// worth it. Nothing else is compressed: clients exist that accept it everywhere, and can read it
 /// here only.
 void finish(const SharedExchange& exchange);
+
+/// The header X-Kingpost-Prediction-Id, where the answer is kept.
+void add_prediction_id(const SharedExchange& exchange, const records::InferResponse& response);
 
 void send_json(const SharedExchange& exchange, int status, std::string_view body);
 void send(const SharedExchange& exchange, const Json& json);

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "protocols/prometheus/exposition.h"
 #include "steps/19_serve/describe.h"
+#include "steps/19_serve/http/feedback.h"
 #include "steps/19_serve/http/infer_call.h"
 #include "steps/19_serve/http/reply.h"
 #include "steps/19_serve/http/row_call.h"
@@ -192,6 +193,11 @@ void HttpRoutes::route_rows(const Target& target, const Shared& exchange) {
   }
   if (target.size() == 2) return is_read ? send_names(exchange) : refuse_verb(exchange);
   std::string last = target.parts.back();
+  constexpr std::string_view kFeedback = ":feedback";
+  if (!versioned && last.size() > kFeedback.size() && last.ends_with(kFeedback)) {
+    if (target.method != "POST") return refuse_verb(exchange);
+    return take_feedback(service_, exchange, last.substr(0, last.size() - kFeedback.size()));
+  }
   const auto style = take_verb(last);
   const std::string& model = versioned ? target.parts[2] : last;
   const std::string version = versioned ? last : std::string();

@@ -153,6 +153,7 @@ class RowCall final : public Completion {
     }
     if (asked_.style == RowStyle::kExplain) out += ",\"explanations\":" + reasons_.dump();
     out += '}';
+    add_prediction_id(exchange_, response_);
     exchange_->add_header("Content-Type", "application/json");
     finish(exchange_);
   }

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/19_serve/log/request_log.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "base/new_file.h"
+#include "base/text.h"
+#include "base/utf8.h"
+#include "engines/archive/coding.h"
+#include "engines/parquet/writer.h"
+#include "steps/19_serve/model.h"
+
+namespace kingpost::steps::serve {
+namespace {
+
+using parquet::Type;
+using parquet::Values;
+using records::Datatype;
+using records::InferTensor;
+
+// Rows of a file are written together when there are so many, or when it is rotated.
+constexpr std::size_t kGroupRows = 10'000;
+
+std::string gzip(std::string_view bytes) {
+  return archive::compress(bytes, archive::Coding::kGzip);
+}
+
+std::string random_text() {
+  std::array<unsigned char, 8> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) return "0";
+  std::string out;
+  for (const unsigned char each : bytes) out += format("{:02x}", each);
+  return out;
+}
+
+Type type_of(Datatype datatype) {
+  switch (datatype) {
+    case Datatype::kBool:
+      return Type::kBoolean;
+    case Datatype::kFp32:
+      return Type::kFloat;
+    case Datatype::kFp64:
+      return Type::kDouble;
+    case Datatype::kBytes:
+      return Type::kText;
+    default:
+      return Type::kInt64;
+  }
+}
+
+// A column of the file: one place of a row of an input or output.
+struct Lane {
+  std::size_t tensor = 0;
+  std::size_t place = 0;
+  std::size_t width = 1;
+  Datatype datatype = Datatype::kFp64;
+};
+
+template <typename T>
+T element(const InferTensor& tensor, std::size_t at) {
+  T value;
+  std::memcpy(&value, tensor.data.data() + at * sizeof(T), sizeof value);
+  return value;
+}
+
+template <typename T>
+void put_real(const InferTensor& tensor, std::size_t at, Values& into) {
+  const T value = element<T>(tensor, at);
+  if (std::isnan(value)) {
+    into.null();
+  } else {
+    into.put(value);
+  }
+}
+
+void put_value(const InferTensor& tensor, std::size_t at, Values& into) {
+  switch (tensor.datatype) {
+    case Datatype::kBool:
+      return into.put(element<std::uint8_t>(tensor, at) != 0);
+    case Datatype::kFp32:
+      return put_real<float>(tensor, at, into);
+    case Datatype::kFp64:
+      return put_real<double>(tensor, at, into);
+    case Datatype::kBytes:
+      // A null text and an empty one are the same to every graph.
+      if (tensor.texts[at].empty() || !is_utf8(tensor.texts[at])) return into.null();
+      return into.put(tensor.texts[at]);
+    case Datatype::kInt64:
+      return into.put(element<std::int64_t>(tensor, at));
+    case Datatype::kInt32:
+      return into.put(static_cast<std::int64_t>(element<std::int32_t>(tensor, at)));
+    case Datatype::kInt16:
+      return into.put(static_cast<std::int64_t>(element<std::int16_t>(tensor, at)));
+    case Datatype::kInt8:
+      return into.put(static_cast<std::int64_t>(element<std::int8_t>(tensor, at)));
+    case Datatype::kUint8:
+      return into.put(static_cast<std::int64_t>(element<std::uint8_t>(tensor, at)));
+    case Datatype::kUint16:
+      return into.put(static_cast<std::int64_t>(element<std::uint16_t>(tensor, at)));
+    case Datatype::kUint32:
+      return into.put(static_cast<std::int64_t>(element<std::uint32_t>(tensor, at)));
+    case Datatype::kUint64:
+      return into.put(static_cast<std::int64_t>(element<std::uint64_t>(tensor, at)));
+    case Datatype::kFp16:
+    case Datatype::kBf16:
+      into.null();
+  }
+}
+
+std::size_t bytes_of(const InferTensor& tensor) {
+  std::size_t out = tensor.data.size();
+  for (const std::string_view each : tensor.texts) out += each.size() + sizeof(std::string_view);
+  return out;
+}
+
+InferTensor copied(const InferTensor& tensor, Arena& arena) {
+  InferTensor out = tensor;
+  out.name = arena.copy(tensor.name);
+  out.shape = arena.copy(tensor.shape);
+  std::byte* const data = arena.allocate(tensor.data.size(), alignof(std::max_align_t));
+  std::copy(tensor.data.begin(), tensor.data.end(), data);
+  out.data = {data, tensor.data.size()};
+  const std::span<std::string_view> texts = arena.array<std::string_view>(tensor.texts.size());
+  std::transform(tensor.texts.begin(), tensor.texts.end(), texts.begin(),
+                 [&](std::string_view text) { return arena.copy(text); });
+  out.texts = texts;
+  return out;
+}
+
+}  // namespace
+
+struct RequestLog::Entry {
+  std::string model;
+  std::string version;
+  std::string id;
+  Micros time = 0;
+  std::int64_t latency_us = 0;
+  std::int64_t rows = 0;
+  Arena arena;
+  std::vector<InferTensor> inputs;
+  std::vector<InferTensor> outputs;
+  std::size_t bytes = 0;
+  /// A label instead of an answer.
+  std::string label;
+};
+
+// The open file of one version.
+class RequestLog::File {
+ public:
+  File(std::string path, const Entry& entry) : path_(std::move(path)), begun_(entry.time) {
+    std::vector<parquet::Column> columns = {
+        {"prediction_id", Type::kText}, {"row", Type::kInt64},  {"time", Type::kTimestamp},
+        {"latency_us", Type::kInt64},   {"model", Type::kText}, {"version", Type::kText}};
+    add_lanes(entry.inputs, "", columns, inputs_);
+    add_lanes(entry.outputs, "output.", columns, outputs_);
+    for (const auto& each : columns) values_.emplace_back(each.type);
+    writer_.emplace(columns, gzip);
+  }
+  ~File() {
+    if (number_ < 0) return;
+    ::close(number_);
+    // Without its end nobody could read it.
+    if (!is_whole_) ::unlink((path_ + ".part").c_str());
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  /// The tensors of an entry are those that the file was begun with.
+  bool fits(const Entry& entry) const {
+    return entry.inputs.size() == width(inputs_) && entry.outputs.size() == width(outputs_);
+  }
+
+  Status add(const Entry& entry) {
+    rows_ += entry.rows;
+    for (std::int64_t row = 0; row < entry.rows; ++row) {
+      values_[0].put(std::string_view(entry.id));
+      values_[1].put(row);
+      values_[2].put(entry.time);
+      values_[3].put(entry.latency_us);
+      values_[4].put(std::string_view(entry.model));
+      values_[5].put(std::string_view(entry.version));
+      std::size_t at = 6;
+      for (const auto* side : {&inputs_, &outputs_}) {
+        const auto& tensors = side == &inputs_ ? entry.inputs : entry.outputs;
+        for (const Lane& lane : *side) {
+          put_value(tensors[lane.tensor], static_cast<std::size_t>(row) * lane.width + lane.place,
+                    values_[at++]);
+        }
+      }
+    }
+    return values_[0].size() >= kGroupRows ? flush() : Status();
+  }
+
+  std::int64_t bytes() const {
+    std::int64_t out = written_;
+    for (const Values& each : values_) out += static_cast<std::int64_t>(each.bytes());
+    return out;
+  }
+  Micros begun() const { return begun_; }
+  /// Those that are lost where it cannot be finished.
+  std::int64_t rows() const { return rows_; }
+
+  /// Ends the file, which then gets its name.
+  Status finish() {
+    TRY_STATUS(flush());
+    if (number_ < 0) return {};
+    TRY_STATUS(put(writer_->tail()));
+    if (::fsync(number_) != 0) return unwritable();
+    TRY_STATUS(rename_file(path_ + ".part", path_));
+    is_whole_ = true;
+    return {};
+  }
+
+ private:
+  static std::size_t width(const std::vector<Lane>& lanes) {
+    return lanes.empty() ? 0 : lanes.back().tensor + 1;
+  }
+
+  static void add_lanes(const std::vector<InferTensor>& tensors, std::string_view prefix,
+                        std::vector<parquet::Column>& columns, std::vector<Lane>& into) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const InferTensor& tensor = tensors[i];
+      std::size_t per_row = 1;
+      for (std::size_t d = 1; d < tensor.shape.size(); ++d) {
+        per_row *= static_cast<std::size_t>(tensor.shape[d]);
+      }
+      for (std::size_t place = 0; place < per_row; ++place) {
+        const std::string suffix = per_row > 1 ? format("[{}]", place) : std::string();
+        columns.push_back(
+            {format("{}{}{}", prefix, tensor.name, suffix), type_of(tensor.datatype)});
+        into.push_back({i, place, per_row, tensor.datatype});
+      }
+    }
+  }
+
+  Error unwritable() const {
+    return fail(Code::kUnavailable, "file.unreadable", "could not write \"{}\": {}", path_,
+                std::strerror(errno));
+  }
+
+  Status put(const std::string& bytes) {
+    if (number_ < 0) {
+      const std::string part = path_ + ".part";
+      number_ = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+      if (number_ < 0) return unwritable();
+      TRY_STATUS(write_all(number_, writer_->head(), path_));
+    }
+    written_ += std::ssize(bytes);
+    return write_all(number_, bytes, path_);
+  }
+
+  Status flush() {
+    if (values_[0].size() == 0) return {};
+    const std::string group = writer_->row_group(values_);
+    for (Values& each : values_) each.clear();
+    return put(group);
+  }
+
+  const std::string path_;
+  const Micros begun_;
+  int number_ = -1;
+  std::int64_t written_ = 0;
+  std::int64_t rows_ = 0;
+  bool is_whole_ = false;
+  std::vector<Lane> inputs_;
+  std::vector<Lane> outputs_;
+  std::vector<Values> values_;
+  std::optional<parquet::Writer> writer_;
+};
+
+RequestLog::RequestLog(const LogOptions& options) : options_(options), run_(random_text()) {
+  writer_ = std::thread([this] { run(); });
+}
+
+Result<std::unique_ptr<RequestLog>> RequestLog::open(const LogOptions& options) {
+  TRY_STATUS(make_folders(options.folder));
+  return std::unique_ptr<RequestLog>(new RequestLog(options));
+}
+
+RequestLog::~RequestLog() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+  }
+  came_.notify_all();
+  writer_.join();
+  if (labels_ >= 0) ::close(labels_);
+}
+
+std::string RequestLog::next_id() {
+  const std::uint64_t number = number_.fetch_add(1, std::memory_order_relaxed);
+  // Every request of a whole share, every second one of a half, evenly.
+  const double before = std::floor(static_cast<double>(number) * options_.share);
+  const double behind = std::floor(static_cast<double>(number + 1) * options_.share);
+  if (behind <= before) return {};
+  return format("{}-{:x}", run_, number);
+}
+
+void RequestLog::add(const ServedModel& model, std::string_view id, const Question& question,
+                     const records::InferResponse& answer, std::int64_t latency_us) {
+  const auto count = static_cast<std::uint64_t>(question.rows);
+  std::size_t bytes = 0;
+  for (const InferTensor& each : question.inputs) bytes += bytes_of(each);
+  for (const InferTensor& each : answer.outputs) bytes += bytes_of(each);
+  if (bytes > options_.queue_bytes / 4) {
+    dropped_.fetch_add(count, std::memory_order_relaxed);
+    return;
+  }
+  auto entry = std::make_unique<Entry>();
+  entry->model = model.name();
+  entry->version = model.version();
+  entry->id = id;
+  entry->time = wall_clock();
+  entry->latency_us = latency_us;
+  entry->rows = question.rows;
+  entry->bytes = bytes;
+  for (const InferTensor& each : question.inputs) {
+    entry->inputs.push_back(copied(each, entry->arena));
+  }
+  for (const InferTensor& each : answer.outputs) {
+    entry->outputs.push_back(copied(each, entry->arena));
+  }
+  if (put(std::move(entry))) {
+    rows_.fetch_add(count, std::memory_order_relaxed);
+  } else {
+    dropped_.fetch_add(count, std::memory_order_relaxed);
+  }
+}
+
+Status RequestLog::add_label(std::string line) {
+  auto entry = std::make_unique<Entry>();
+  entry->bytes = line.size();
+  entry->label = std::move(line);
+  if (put(std::move(entry))) return {};
+  return fail(Code::kUnavailable, "serve.log_full",
+              "the log cannot take more now: send the label again");
+}
+
+bool RequestLog::put(std::unique_ptr<Entry> entry) {
+  constexpr std::size_t kOverhead = 512;
+  const std::lock_guard lock(mutex_);
+  if (waiting_bytes_ + entry->bytes + kOverhead > options_.queue_bytes) return false;
+  entry->bytes += kOverhead;
+  waiting_bytes_ += entry->bytes;
+  waiting_.push_back(std::move(entry));
+  if (waiting_.size() == 1) came_.notify_one();
+  return true;
+}
+
+void RequestLog::run() {
+  std::deque<std::unique_ptr<Entry>> taken;
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      came_.wait_for(lock, std::chrono::seconds(1),
+                     [this] { return stopped_ || !waiting_.empty(); });
+      taken.swap(waiting_);
+      if (taken.empty() && stopped_) break;
+    }
+    std::size_t bytes = 0;
+    for (const auto& each : taken) {
+      bytes += each->bytes;
+      if (each->label.empty()) {
+        write(*each);
+      } else {
+        write_label(each->label);
+      }
+    }
+    taken.clear();
+    rotate(false);
+    // Only now: what is being written counts as waiting.
+    const std::lock_guard lock(mutex_);
+    waiting_bytes_ -= bytes;
+  }
+  rotate(true);
+}
+
+// Said once, so that a full disk does not fill the other one.
+void RequestLog::complain(const Error& error) {
+  if (!has_complained_) std::fputs(render(error).c_str(), stderr);
+  has_complained_ = true;
+}
+
+void RequestLog::write(const Entry& entry) {
+  const std::string name = format("{}-{}", entry.model, entry.version);
+  // Clients may ask for some of the outputs only: those rows have a file of their own.
+  std::string key = name;
+  for (const InferTensor& each : entry.outputs) key.append("\n").append(each.name);
+  std::unique_ptr<File>& file = files_[key];
+  if (file != nullptr && !file->fits(entry)) end(std::exchange(file, nullptr));
+  if (file == nullptr) {
+    std::string stamp = second_text(entry.time);
+    std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
+    file = std::make_unique<File>(format("{}/requests-{}-{}-{}-{}.parquet", options_.folder, key,
+                                         stamp, run_, number_.load()),
+                                  entry);
+  }
+  const Status done = file->add(entry);
+  if (!done) lose(std::move(file), done.error());
+}
+
+void RequestLog::end(std::unique_ptr<File> file) {
+  const Status done = file->finish();
+  if (!done) lose(std::move(file), done.error());
+}
+
+void RequestLog::lose(std::unique_ptr<File> file, const Error& error) {
+  complain(error);
+  rows_.fetch_sub(static_cast<std::uint64_t>(file->rows()));
+  dropped_.fetch_add(static_cast<std::uint64_t>(file->rows()));
+}
+
+void RequestLog::write_label(const std::string& line) {
+  if (labels_ < 0) {
+    const std::string path = format("{}/feedback-{}.ndjson", options_.folder, run_);
+    labels_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  }
+  const Status done = write_all(labels_, line + "\n", options_.folder);
+  if (!done) complain(done.error());
+}
+
+void RequestLog::rotate(bool all) {
+  const Micros now = wall_clock();
+  for (auto each = files_.begin(); each != files_.end();) {
+    std::unique_ptr<File>& file = each->second;
+    const bool is_due = file == nullptr || all || file->bytes() >= options_.rotate_bytes ||
+                        now - file->begun() >= options_.rotate_after;
+    if (!is_due) {
+      ++each;
+      continue;
+    }
+    if (file != nullptr) end(std::move(file));
+    each = files_.erase(each);
+  }
+}
+
+}  // namespace kingpost::steps::serve
