@@ -29,6 +29,7 @@ Result<BundledModel> find_model(const Arguments& arguments, std::vector<std::str
   const std::string& name = arguments.words.at(0);
   if (is_folder(name)) {
     TRY(const auto bundle, steps::Bundle::in_folder(name));
+    TRY_STATUS(bundle.verify());
     read.push_back(resolve_path(name, std::string(steps::kBundleSums)));
     return open_bundle(bundle, read);
   }

@@ -201,6 +201,9 @@ class RegisterTest(unittest.TestCase):
         (odd / "extra").unlink()
         (odd / "features.json").write_text("{}")
         self.call("register", "odd", "--name", "bad", error="bundle.damaged")
+        # Not even a file that it would not read may be another.
+        self.call("infer", "odd", "houses.csv", "odd.csv", error="bundle.damaged")
+        self.assertFalse((self.base / "odd.csv").exists())
 
 
 if __name__ == "__main__":
