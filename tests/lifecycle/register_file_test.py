@@ -113,7 +113,7 @@ class RegisterTest(unittest.TestCase):
         shown = json.loads(self.call("show", "linear", "--json"))
         self.assertEqual(shown["facts"]["parity"]["others_alone"], 0)
         self.assertIn(shown["facts"]["parity"]["words"], self.call("show", "linear"))
-        self.call("compare", "linear", "houses_price")
+        self.call("compare", "linear", "houses_price/1")
         self.call("verify")
         (self.base / "rows.csv").write_text("x_0,x_1\n1,10\n2,20\n")
         self.call("infer", "linear@champion", "rows.csv", "out.csv")
@@ -125,6 +125,15 @@ class RegisterTest(unittest.TestCase):
         answer = self.served("linear").json("POST", "/v2/models/linear/infer", json.dumps(
             {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 10]}]}))
         self.assertEqual(answer["outputs"][0]["data"], [32])
+
+    def test_a_file_as_champion_is_not_compared(self):
+        (self.base / "own.onnx").write_bytes(linear())
+        self.call("register", "own.onnx", "--name", "houses_price", "--alias", "champion")
+        self.call("run", "--quiet", "--from", "select_best")
+        report = self.call("data", "report", "select_best")
+        self.assertIn("it is a registered file that does not say its target", report)
+        shown = json.loads(self.call("show", "houses_price@champion", "--json"))
+        self.assertEqual(shown["facts"]["family"], "onnx")
 
     def test_constants_in_other_files(self):
         folder = self.base / "large"
@@ -167,8 +176,8 @@ class RegisterTest(unittest.TestCase):
         shown = json.loads(self.call("show", "trees", "--json"))
         self.assertLessEqual(shown["facts"]["parity"]["largest"], 1e-5)
         self.assertGreater(shown["facts"]["parity"]["rows"], 2000)
-        self.call("compare", "trees", "houses_price")
-        trained = json.loads(self.call("show", "houses_price", "--json"))["facts"]["parity"]
+        self.call("compare", "trees", "houses_price/1")
+        trained = json.loads(self.call("show", "houses_price/1", "--json"))["facts"]["parity"]
         self.assertLessEqual(trained["largest"], 1e-5)
         self.assertIn("0 other leaves", trained["words"])
         names = [each["name"] for each in shown["signature"]["inputs"]]

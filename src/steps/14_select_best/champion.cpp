@@ -192,6 +192,7 @@ class Match {
   Status same_kind(const Json& signature) const {
     const auto& target = trained_.features.target;
     const std::string task = signature["task"].text();
+    if (task.empty()) return incomparable("it is a registered file that does not say its target");
     if (task != records::task_word(target.task)) {
       return incomparable(format("its target is of another kind: {}", shown(task)));
     }
