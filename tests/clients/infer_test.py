@@ -6,6 +6,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -17,6 +18,10 @@ import pyarrow.csv
 import pyarrow.parquet
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+from serving import Served  # noqa: E402
+
 KINGPOST = os.environ.get("KINGPOST", str(ROOT / "build/release/kingpost"))
 
 
@@ -203,6 +208,26 @@ class InferTest(unittest.TestCase):
         alone = model.answers(table.take(pyarrow.array(range(0, len(table), 1123))), piece=1)
         self.same(alone, few)
         self.sources(model, table, wanted)
+        self.served(model, table, wanted)
+
+    def served(self, model, table, wanted):
+        """The bits of every protocol of kingpost-serve are those of batch."""
+        asker = ROOT / ".deps/venv/tritonclient/bin/python"
+        if not asker.exists():
+            self.skipTest("no tritonclient here: tools/setup.py --with tritonclient")
+        served = Served("--model", f"m={model.folder}", "--grpc", "0")
+        self.addCleanup(served.end)
+        numpy.savez(self.folder / "rows.npz", **inputs_of(table, model.signature["inputs"]))
+        subprocess.run([asker, ROOT / "tests/support/ask_triton.py", str(served.port),
+                        str(served.grpc_port), "m", self.folder / "rows.npz",
+                        self.folder / "served.npz"], check=True)
+        with numpy.load(self.folder / "served.npz", allow_pickle=True) as found:
+            for kind in ("binary", "json", "grpc"):
+                for name, values in wanted.items():
+                    one = found[f"{kind} {name}"][:, 0]
+                    self.assertIn(len(one), (len(values), 2000))
+                    self.assertEqual(one.tobytes(), values[:len(one)].astype(one.dtype).tobytes(),
+                                     (kind, name))
 
     def matrix(self, rows, wanted):
         """The model without its features, on the matrix that it was trained on."""
