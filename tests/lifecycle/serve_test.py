@@ -391,6 +391,21 @@ class LifeTest(unittest.TestCase):
                                   text=True, check=False)
             self.assertIn("serve.program_missing", done.stderr)
 
+    def test_access_log(self):
+        log = self.base / "access.ndjson"
+        served = self.serve("--access-log", log, "--drain", "0")
+        served.json("GET", "/v2/models/houses?x=1")
+        served.json("POST", "/v1/models/houses:predict", "{}", 400)
+        served.raw(b"GARBAGE\r\n\r\n")
+        served.process.send_signal(signal.SIGTERM)
+        self.assertEqual(served.process.wait(SECONDS), 0)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual([(each["method"], each["path"], each["status"], each["in"])
+                          for each in lines],
+                         [("GET", "/v2/models/houses", 200, 0),
+                          ("POST", "/v1/models/houses:predict", 400, 2), ("", "", 400, 0)])
+        self.assertTrue(all(each["out"] > 10 and 0 <= each["ms"] < 60_000 for each in lines))
+
     def test_keys(self):
         """Probes are everybody's; each key may do what its scopes say."""
         def line(key, scopes):

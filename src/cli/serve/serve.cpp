@@ -41,6 +41,8 @@ struct Options {
   /// Public keys, as PEM files.
   std::vector<std::string> trust;
   steps::serve::LogOptions log;
+  /// Empty: none.
+  std::string access_log;
   ServiceOptions service;
   Micros drain = 5'000'000;
   Micros delay = 0;
@@ -128,8 +130,14 @@ Status serve(const Options& options) {
     TRY_STATUS(service.repository().add(std::move(source)));
   }
   TRY_STATUS(service.repository().load_all());
+  std::unique_ptr<LineLog> access_log;
+  if (!options.access_log.empty()) {
+    TRY(access_log, LineLog::open(options.access_log));
+  }
   auto routes = std::make_unique<HttpRoutes>(service, options.service);
-  TRY(const auto server, http::Server::start(options.http, *routes));
+  http::ServerOptions how = options.http;
+  how.access_log = access_log.get();
+  TRY(const auto server, http::Server::start(how, *routes));
   routes->watch(*server);
   for (const auto& model : service.repository().answering()) {
     say(format("model {}/{} is ready\n", model->name(), model->version()));
@@ -188,6 +196,8 @@ void add_safety(CLI::App& app, Options& options) {
 }
 
 void add_log(CLI::App& app, Options& options) {
+  app.add_option("--access-log", options.access_log,
+                 "file for a line of JSON for each HTTP answer; - is standard output");
   app.add_option("--request-log", options.log.folder,
                  "folder for Parquet files of what was asked and answered; default: none");
   app.add_option("--log-share", options.log.share, "of the requests that are kept")

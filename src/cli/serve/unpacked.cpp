@@ -23,8 +23,8 @@ Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& sto
 std::vector<std::string> serve_words(const lifecycle::Pipeline& pipeline) {
   std::vector<std::string> out = steps::serve::command_words(pipeline.section("serve"));
   for (std::size_t i = 0; i + 1 < out.size(); i += 2) {
-    const bool is_path =
-        out[i] == "--api-keys" || out[i] == "--request-log" || starts_with(out[i], "--tls-");
+    const bool is_path = out[i] == "--api-keys" || out[i] == "--request-log" ||
+                         out[i] == "--access-log" || starts_with(out[i], "--tls-");
     if (is_path) out[i + 1] = resolve_path(pipeline.settings.folder, out[i + 1]);
   }
   return out;

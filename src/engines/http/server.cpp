@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json_text.h"
 #include "base/text.h"
 #include "engines/http/loops.h"
@@ -179,6 +180,7 @@ class Connection final : public Exchange,
     // The handler may take its time; only the client is held to a limit.
     lowest().expires_never();
     keep_alive_ = parser_->get().keep_alive();
+    begun_ = std::chrono::steady_clock::now();
     shared_.handler.handle(this->shared_from_this());
   }
 
@@ -209,6 +211,7 @@ class Connection final : public Exchange,
     keep_alive_ = keep_alive_ && !shared_.draining.load();
     shared_.answers[static_cast<std::size_t>(status_) % shared_.answers.size()].fetch_add(
         1, std::memory_order_relaxed);
+    if (shared_.options.access_log != nullptr) note();
     const auto reason = view(
         beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status_))));
     head_ = format("HTTP/1.1 {} {}\r\nContent-Length: {}\r\n{}{}\r\n", status_, reason,
@@ -219,6 +222,19 @@ class Connection final : public Exchange,
     net::async_write(stream_, parts, [self = this->shared_from_this()](Fault fault, std::size_t) {
       self->on_sent(fault);
     });
+  }
+
+  void note() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto taken = is_refused_ ? std::chrono::nanoseconds(0) : now - begun_;
+    std::string line = format("{{\"time\":\"{}\",\"method\":", timestamp_text(wall_clock()));
+    add_json_text(line, is_refused_ ? std::string_view() : method());
+    line += ",\"path\":";
+    add_json_text(line, is_refused_ ? std::string_view() : path());
+    line += format(",\"status\":{},\"in\":{},\"out\":{},\"ms\":{:.3f}}}", status_,
+                   is_refused_ ? 0 : body().size(), answer_.size(),
+                   static_cast<double>(taken.count()) / 1e6);
+    shared_.options.access_log->add(line);
   }
 
   void on_sent(Fault fault) {
@@ -247,6 +263,7 @@ class Connection final : public Exchange,
   std::string headers_;
   std::string head_;
   std::string answer_;
+  std::chrono::steady_clock::time_point begun_;
   bool keep_alive_ = true;
   bool is_refused_ = false;
   /// Only looked at and set by the loop's thread.

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/line_log.h"
 #include "base/result.h"
 #include "engines/http/tls_files.h"
 
@@ -77,6 +78,8 @@ struct ServerOptions {
   /// From the first byte of a request to its last, and for a client to take its answer.
   std::chrono::seconds slow{30};
   TlsFiles tls;
+  /// A line of JSON for each answer, when not null; must outlive the server.
+  LineLog* access_log = nullptr;
 };
 
 class Server {

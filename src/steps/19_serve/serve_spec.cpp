@@ -92,6 +92,9 @@ const Field& spec() {
              .doc = "a request that waits longer is refused, unless it says so itself; 0: never",
              .fallback = "0",
              .least = 0},
+            {.name = "access_log",
+             .kind = FieldKind::kPath,
+             .doc = "file for a line of JSON for each HTTP answer"},
             {.name = "api_keys",
              .kind = FieldKind::kPath,
              .doc = "file of the keys that clients must send; without it everybody may ask"},
@@ -131,6 +134,7 @@ std::vector<std::string> command_words(const Node& section) {
   duration("--timeout", section, "timeout");
   duration("--drain", section, "drain");
   text("--api-keys", section, "api_keys");
+  text("--access-log", section, "access_log");
   text("--tls-certificate", section.at("tls"), "certificate");
   text("--tls-key", section.at("tls"), "key");
   text("--tls-client-authorities", section.at("tls"), "client_authorities");
