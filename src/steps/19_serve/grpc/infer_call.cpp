@@ -163,12 +163,14 @@ void AnswerStream::half_closed() {
 }
 
 void AnswerStream::send_ready() {
+  const SharedCall call = call_.lock();
+  if (call == nullptr) return;
   while (!slots_.empty() && slots_.front().is_ready) {
-    send(*call_, std::move(slots_.front().message));
+    send(*call, std::move(slots_.front().message));
     slots_.pop_front();
     ++first_;
   }
-  if (slots_.empty() && is_half_closed_) finish(service_, *call_, StatusCode::kOk, {});
+  if (slots_.empty() && is_half_closed_) finish(service_, *call, StatusCode::kOk, {});
 }
 
 void infer(Service& service, SharedCall call, std::shared_ptr<AnswerStream> stream,

@@ -24,7 +24,8 @@ void send(grpc::Call& call, std::string bytes);
 /// The answers of one ModelStreamInfer call, sent in the order of their requests.
 class AnswerStream {
  public:
-  AnswerStream(Service& service, SharedCall call) : service_(service), call_(std::move(call)) {}
+  /// The call keeps the stream, so the stream must not keep the call.
+  AnswerStream(Service& service, const SharedCall& call) : service_(service), call_(call) {}
 
   /// The place of the next request.
   std::uint64_t begin();
@@ -37,7 +38,7 @@ class AnswerStream {
   void send_ready();
 
   Service& service_;
-  const SharedCall call_;
+  const std::weak_ptr<grpc::Call> call_;
   std::mutex mutex_;
   struct Slot {
     bool is_ready = false;

@@ -156,6 +156,10 @@ TEST_F(GrpcRoutesTest, a_stream_ends_behind_its_last_answer) {
   EXPECT_EQ(call->status, StatusCode::kOk);
   // The second is an error that is told as a message.
   EXPECT_NE(call->sent[1].bytes.find("no ModelInferRequest"), std::string::npos);
+  // Nothing holds it any more.
+  const std::weak_ptr<FakeCall> gone = call;
+  call.reset();
+  EXPECT_TRUE(gone.expired());
 }
 
 }  // namespace
