@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
+#include "base/files.h"
 #include "base/new_file.h"
 
 namespace kingpost {
@@ -24,10 +24,7 @@ LineLog::LineLog(int file, bool is_owned) : file_(file), is_owned_(is_owned) {
 Result<std::unique_ptr<LineLog>> LineLog::open(const std::string& path) {
   if (path == "-") return std::unique_ptr<LineLog>(new LineLog(STDOUT_FILENO, false));
   const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (file < 0) {
-    return fail(Code::kUnavailable, "file.unreadable", "could not write \"{}\": {}", path,
-                std::strerror(errno));
-  }
+  if (file < 0) return file_error(errno, "write", path);
   return std::unique_ptr<LineLog>(new LineLog(file, true));
 }
 

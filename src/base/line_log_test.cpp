@@ -31,7 +31,7 @@ TEST(LineLog, EveryLineOnceWhoeverWritesIt) {
 }
 
 TEST(LineLog, WhatDoesNotFitIsCountedAndNobodyWaits) {
-  EXPECT_EQ(LineLog::open("/nowhere/log").error().id(), "file.unreadable");
+  EXPECT_EQ(LineLog::open("/nowhere/log").error().id(), "file.not_found");
   const auto log = LineLog::open("/dev/full").value();
   const std::string line(1 << 20, 'x');
   for (int i = 0; i < 20; ++i) log->add(line);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -39,6 +40,41 @@ std::optional<Datatype> datatype_of(std::string_view word);
 /// Bytes of one element; 0 for kBytes, whose elements have lengths of their own.
 std::size_t element_size(Datatype datatype);
 
+/// Calls `work.template operator()<T>()` with the C++ type of a number's datatype; false for
+/// kBytes, kFp16 and kBf16, for which there is none.
+template <typename Work>
+bool with_number_type(Datatype datatype, Work&& work) {
+  switch (datatype) {
+    case Datatype::kBool:
+      return work.template operator()<bool>(), true;
+    case Datatype::kUint8:
+      return work.template operator()<std::uint8_t>(), true;
+    case Datatype::kUint16:
+      return work.template operator()<std::uint16_t>(), true;
+    case Datatype::kUint32:
+      return work.template operator()<std::uint32_t>(), true;
+    case Datatype::kUint64:
+      return work.template operator()<std::uint64_t>(), true;
+    case Datatype::kInt8:
+      return work.template operator()<std::int8_t>(), true;
+    case Datatype::kInt16:
+      return work.template operator()<std::int16_t>(), true;
+    case Datatype::kInt32:
+      return work.template operator()<std::int32_t>(), true;
+    case Datatype::kInt64:
+      return work.template operator()<std::int64_t>(), true;
+    case Datatype::kFp32:
+      return work.template operator()<float>(), true;
+    case Datatype::kFp64:
+      return work.template operator()<double>(), true;
+    case Datatype::kFp16:
+    case Datatype::kBf16:
+    case Datatype::kBytes:
+      break;
+  }
+  return false;
+}
+
 /// A named tensor that owns nothing: its parts lie in an arena or in the bytes of a request.
 struct InferTensor {
   std::string_view name;
@@ -48,6 +84,14 @@ struct InferTensor {
   std::span<const std::byte> data;
   /// Of kBytes: any bytes. A null text of JSON has no data pointer; its length is 0.
   std::span<const std::string_view> texts;
+
+  /// A number of it, whatever its alignment. Requires: its datatype's type, and that it is there.
+  template <typename T>
+  T element(std::size_t at) const {
+    T value;
+    std::memcpy(&value, data.data() + at * sizeof(T), sizeof value);
+    return value;
+  }
 };
 
 /// The product of a shape, or nothing where a dimension is negative or the product is beyond 2^62.

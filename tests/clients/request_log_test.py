@@ -47,6 +47,19 @@ def ended(served):
     assert served.process.wait(60) == 0
 
 
+def wait(holds, seconds=60):
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.02)
+
+
+def dropped(served):
+    metrics = served.ask("GET", "/metrics")[2].decode()
+    return next(float(line.split()[1]) for line in metrics.splitlines()
+                if line.startswith("kingpost_log_dropped_total"))
+
+
 def kept(folder):
     return duckdb.sql(f"SELECT * FROM read_parquet('{folder}/requests-*.parquet') "
                       "ORDER BY time, prediction_id, row")
@@ -126,7 +139,7 @@ def test_a_disk_that_hangs_or_is_full_slows_nobody(bundle, tmp_path):
     served = Served("--model", f"houses={bundle}", "--request-log", folder, "--log-bytes", "1",
                     "--drain", "0")
     ask(served.port, ROWS)
-    time.sleep(1.5)
+    wait(lambda: list(folder.glob("*.parquet")))
     # Nothing can be written any more.
     for each in folder.iterdir():
         each.unlink()
@@ -140,20 +153,14 @@ def test_a_disk_that_hangs_or_is_full_slows_nobody(bundle, tmp_path):
     for each in threads:
         each.join()
     assert time.monotonic() - begun < 30
-    time.sleep(1.5)
-    metrics = served.ask("GET", "/metrics")[2].decode()
-    dropped = next(float(line.split()[1]) for line in metrics.splitlines()
-                   if line.startswith("kingpost_log_dropped_total"))
-    assert dropped > 0
+    wait(lambda: dropped(served) > 0)
     ended(served)
 
 
 def test_what_was_written_before_a_kill_stays(bundle, tmp_path):
     served = Served("--model", f"houses={bundle}", "--request-log", tmp_path, "--log-time", "1s")
     ask(served.port, ROWS)
-    until = time.monotonic() + 30
-    while not list(tmp_path.glob("*.parquet")) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait(lambda: list(tmp_path.glob("*.parquet")))
     ask(served.port, ROWS)
     served.end()
     assert kept(tmp_path).aggregate("count(*)").fetchone() == (3,)

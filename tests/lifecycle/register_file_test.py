@@ -7,14 +7,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from project import KINGPOST  # noqa: E402
-from serving import Served, made_rows  # noqa: E402
+from serving import HousesCase, Served, made_rows  # noqa: E402
 
 FLOAT, INT64, EXTERNAL = 1, 7, 1
 
@@ -63,28 +62,14 @@ def linear(external=None, op="MatMul", domain="", name="x"):
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
-class RegisterTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
-        cls.addClassCleanup(shutil.rmtree, cls.base)
-        (cls.base / "houses.csv").write_text(made_rows())
-        cls.call("init", "houses.csv", "--target", "price")
-        with (cls.base / "kingpost.yaml").open("a") as file:
-            file.write("candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
-        cls.call("run", "--quiet")
-        cls.call("package", "bundle")
+class RegisterTest(HousesCase):
+    more = ("candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
 
     @classmethod
-    def call(cls, *words, error=None):
-        done = subprocess.run([KINGPOST, *words], cwd=cls.base, capture_output=True, text=True,
-                              check=False)
-        text = done.stdout + done.stderr
-        if error is None:
-            assert done.returncode == 0, text
-        else:
-            assert done.returncode != 0 and f"error[{error}]" in text, text
-        return text
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.call("run", "--quiet")
+        cls.call("package", "bundle")
 
     def refused(self, data, error, name="bad.onnx"):
         (self.base / name).write_bytes(data)

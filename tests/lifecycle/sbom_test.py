@@ -7,7 +7,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import tempfile
 import tomllib
 import unittest
 from pathlib import Path
@@ -15,34 +14,20 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from project import KINGPOST, ROOT  # noqa: E402
-from serving import SECONDS, SERVE, Served, made_rows  # noqa: E402
+from serving import SECONDS, SERVE, HousesCase, Served  # noqa: E402
 
 
-class SupplyTest(unittest.TestCase):
+class SupplyTest(HousesCase):
+    more = ("package: {licence: MIT}\n"
+            "candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
+
     @classmethod
     def setUpClass(cls):
-        cls.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
-        cls.addClassCleanup(shutil.rmtree, cls.base)
-        (cls.base / "houses.csv").write_text(made_rows())
-        cls.call("init", "houses.csv", "--target", "price")
-        with (cls.base / "kingpost.yaml").open("a") as file:
-            file.write("package: {licence: MIT}\n"
-                       "candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
+        super().setUpClass()
         cls.call("run", "--quiet")
         cls.call("keys", "new", "team")
         cls.call("keys", "new", "others")
         cls.call("package", "bundle", "--sign", "team")
-
-    @classmethod
-    def call(cls, *words, error=None):
-        done = subprocess.run([KINGPOST, *words], cwd=cls.base, capture_output=True, text=True,
-                              check=False)
-        text = done.stdout + done.stderr
-        if error is None:
-            assert done.returncode == 0, text
-        else:
-            assert done.returncode != 0 and f"error[{error}]" in text, text
-        return text
 
     def copy(self, name):
         shutil.rmtree(self.base / name, ignore_errors=True)

@@ -1,47 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kingpost-serve over real sockets: what it answers, what it refuses, and how it ends."""
+"""kingpost-serve over real sockets: what it answers and what it refuses."""
 
 import gzip
-import hashlib
 import json
-import re
-import shutil
-import signal
-import socket
-import ssl
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
-import time
 import unittest
-import warnings
 import zlib
-from http.client import HTTPSConnection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-import onnx_files  # noqa: E402
-from project import KINGPOST  # noqa: E402
-from serving import SECONDS, SERVE, Served, made_rows  # noqa: E402
+from serving import SERVE, Served, ServingCase  # noqa: E402
 
-class ServeTest(unittest.TestCase):
+
+class ServeTest(ServingCase):
     @classmethod
     def setUpClass(cls):
-        cls.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
-        cls.addClassCleanup(shutil.rmtree, cls.base)
-        (cls.base / "houses.csv").write_text(made_rows())
-        for words in (["init", "houses.csv", "--target", "price"], ["run", "--quiet"],
-                      ["package", "bundle", "--model", "houses_price"]):
-            subprocess.run([KINGPOST, *words], cwd=cls.base, check=True, capture_output=True)
-        cls.bundle = cls.base / "bundle"
+        super().setUpClass()
         (cls.base / "trees.yaml").write_text(
             "extends: kingpost.yaml\n"
             "candidates: {baseline: {family: constant}, gbdt: {family: lightgbm}}\n")
-        for words in (["run", "trees.yaml", "--quiet"], ["package", "trees", "-f", "trees.yaml"]):
-            subprocess.run([KINGPOST, *words], cwd=cls.base, check=True, capture_output=True)
+        cls.call("run", "trees.yaml", "--quiet")
+        cls.call("package", "trees", "-f", "trees.yaml")
         cls.example = json.loads((cls.bundle / "input_example.json").read_text())
         cls.answers = json.loads((cls.bundle / "input_example.answers.json").read_text())
         cls.served = Served("--model", f"houses={cls.bundle}", "--model", f"houses/3={cls.bundle}")
@@ -295,301 +278,6 @@ class ServeTest(unittest.TestCase):
         for each in threads:
             each.join()
         self.assertEqual(wrong, [])
-
-
-class LifeTest(unittest.TestCase):
-    """How a server begins and ends."""
-
-    @classmethod
-    def setUpClass(cls):
-        ServeTest.setUpClass.__func__(cls)
-        cls.served.end()
-
-    def serve(self, *words):
-        served = Served("--model", f"houses={self.bundle}", *words)
-        self.addCleanup(served.end)
-        return served
-
-    def refused(self, error, *words):
-        port = [] if "--http" in words else ["--http", "0"]
-        done = subprocess.run([SERVE, *port, *map(str, words)], capture_output=True, text=True,
-                              timeout=SECONDS, check=False)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn(error, done.stderr)
-
-    def test_what_cannot_be_served(self):
-        self.refused("serve.model_malformed", "--model", "houses")
-        self.refused("serve.model_malformed", "--model", "houses/x=bundle")
-        self.refused("serve.model_missing", "--model", "houses=gone")
-        self.refused("bundle.not_one", "--model", f"houses={self.base / '.kingpost'}")
-        self.refused("http.cannot_listen", "--model", f"houses={self.bundle}", "--address", "x")
-        damaged = self.base / "damaged"
-        shutil.copytree(self.bundle, damaged)
-        (damaged / "README.md").write_text("another")
-        self.refused("bundle.damaged", "--model", f"houses={damaged}")
-        served = self.serve()
-        self.refused("http.cannot_listen", "--model", f"houses={self.bundle}", "--http",
-                     served.port)
-
-    def test_a_model_without_columns_has_no_rows(self):
-        cube = self.base / "cube.onnx"
-        cube.write_bytes(onnx_files.identity("x", [None, 2, 2]))
-        served = self.serve("--model", f"cube={cube}")
-        told = served.json("POST", "/v1/models/cube:predict", "[[1,2]]", 400)
-        self.assertEqual(told["id"], "serve.no_rows")
-        line = self.base / "line.onnx"
-        line.write_bytes(onnx_files.identity("x", [None, 2]))
-        of_line = self.serve("--model", f"line={line}")
-        told = of_line.json("POST", "/v1/models/line:explain", "[[1,2]]", 501)
-        self.assertEqual(told["id"], "serve.no_reasons")
-        told = served.json("POST", "/invocations", "{}", 404)
-        self.assertIn("/models/NAME/invoke", told["error"])
-
-    def test_registered_models(self):
-        """`kingpost serve`: by name, version and alias, with what the pipeline file says."""
-        plain = Served("houses_price", program=(KINGPOST, "serve"), folder=self.base)
-        self.addCleanup(plain.end)
-        self.assertEqual(plain.json("GET", "/v2/models/houses_price/config")["max_batch_size"],
-                         256)
-        with (self.base / "kingpost.yaml").open("a") as file:
-            file.write("\nserve: {batching: {max_rows: 7}, drain: 0}\n")
-        program = (KINGPOST, "serve")
-        for words in ([], ["houses_price"], ["houses_price/1", "houses_price@champion"],
-                      ["houses_price", f"houses={self.bundle}"]):
-            served = Served(*words, program=program, folder=self.base)
-            self.addCleanup(served.end)
-            config = served.json("GET", "/v2/models/houses_price/config")
-            self.assertEqual(config["max_batch_size"], 7)
-            names = served.json("GET", "/v2/models")["models"]
-            self.assertEqual(names, ["houses", "houses_price"] if words[1:] == [
-                f"houses={self.bundle}"] else ["houses_price"])
-            served.process.send_signal(signal.SIGTERM)
-            self.assertEqual(served.process.wait(SECONDS), 0)
-        unpacked, = (self.base / ".kingpost/serving").iterdir()
-        (unpacked / "README.md").write_text("damaged")
-        served = Served("houses_price", program=program, folder=self.base)
-        self.addCleanup(served.end)
-        self.assertNotEqual((unpacked / "README.md").read_text(), "damaged")
-
-        def refused(error, *words, folder=self.base):
-            done = subprocess.run([*program, *words], cwd=folder, capture_output=True, text=True,
-                                  timeout=SECONDS, check=False)
-            self.assertIn(error, done.stderr)
-            self.assertNotEqual(done.returncode, 0)
-        refused("registry.model_unknown", "other")
-        refused("registry.alias_unknown", "houses_price@nope")
-        with tempfile.TemporaryDirectory() as empty:
-            refused("file.pipeline_missing", folder=empty)
-            (Path(empty) / "data.csv").write_text("a\n1\n")
-            (Path(empty) / "kingpost.yaml").write_text(
-                "version: 1\nproject: p\ningest: {data: {path: data.csv}}\n")
-            refused("serve.nothing_registered", folder=empty)
-            alone = Path(empty) / "kingpost"
-            shutil.copy(KINGPOST, alone)
-            (Path(empty) / "lib").symlink_to(Path(KINGPOST).parent / "lib")
-            done = subprocess.run([alone, "serve", "x=y"], cwd=empty, capture_output=True,
-                                  text=True, check=False)
-            self.assertIn("serve.program_missing", done.stderr)
-
-    def test_access_log(self):
-        log = self.base / "access.ndjson"
-        served = self.serve("--access-log", log, "--drain", "0")
-        served.json("GET", "/v2/models/houses?x=1")
-        served.json("POST", "/v1/models/houses:predict", "{}", 400)
-        served.raw(b"GARBAGE\r\n\r\n")
-        served.process.send_signal(signal.SIGTERM)
-        self.assertEqual(served.process.wait(SECONDS), 0)
-        lines = [json.loads(line) for line in log.read_text().splitlines()]
-        self.assertEqual([(each["method"], each["path"], each["status"], each["in"])
-                          for each in lines],
-                         [("GET", "/v2/models/houses", 200, 0),
-                          ("POST", "/v1/models/houses:predict", 400, 2), ("", "", 400, 0)])
-        self.assertTrue(all(each["out"] > 10 and 0 <= each["ms"] < 60_000 for each in lines))
-
-    def test_keys(self):
-        """Probes are everybody's; each key may do what its scopes say."""
-        def line(key, scopes):
-            return f"{hashlib.sha256(key.encode()).hexdigest()} {scopes} {key}-name\n"
-        keys = self.base / "keys.txt"
-        keys.write_text("# who may ask\n\n" + line("one", "infer") + line("two", "metrics,infer")
-                        + line("all", "admin"))
-        served = self.serve("--api-keys", keys)
-        paths = [("GET", "/v2/models", {"one", "two", "all"}), ("GET", "/metrics", {"two", "all"}),
-                 ("POST", "/v2/repository/models/houses/load", {"all"}),
-                 ("POST", "/v2/repository/index", {"one", "two", "all"})]
-        for method, path, allowed in paths:
-            for key in ("one", "two", "all", "other", ""):
-                wanted = 200 if key in allowed else 403 if key in ("one", "two") else 401
-                for headers in ({"X-API-Key": key}, {"Authorization": f"bearer {key}"}):
-                    code, _, body = served.ask(method, path, "" if method == "POST" else None,
-                                               headers)
-                    self.assertEqual(code, wanted, (path, key, body))
-        for path in ("/v2/health/live", "/v2/health/ready", "/ping", "/health"):
-            self.assertEqual(served.ask("GET", path)[0], 200)
-        counted = served.ask("GET", "/metrics", None, {"X-API-Key": "all"})[2].decode()
-        for error in ("serve.key_missing", "serve.key_unknown", "serve.key_scope"):
-            self.assertIn(f'kingpost_errors_total{{model="",id="{error}"}}', counted)
-        for text in ("", "# nobody\n", "x infer a\n", line("a", "infer,root"),
-                     hashlib.sha256(b"a").hexdigest() + "\n"):
-            keys.write_text(text)
-            self.refused("serve.keys_malformed", "--model", f"houses={self.bundle}",
-                         "--api-keys", keys)
-
-    def certificate(self, name):
-        """A self-signed certificate of 127.0.0.1 and its key."""
-        paths = self.base / f"{name}.crt", self.base / f"{name}.key"
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-days", "1", "-subj", f"/CN={name}", "-addext",
-             "subjectAltName=IP:127.0.0.1", "-out", paths[0], "-keyout", paths[1]],
-            check=True, capture_output=True)
-        return paths
-
-    def test_tls(self):
-        certificate, key = self.certificate("server")
-        other, other_key = self.certificate("client")
-        words = ("--tls-certificate", certificate, "--tls-key", key)
-        served = self.serve(*words)
-
-        def ask(served, context):
-            connection = HTTPSConnection("127.0.0.1", served.port, timeout=SECONDS,
-                                         context=context)
-            connection.request("GET", "/v2/models/houses")
-            answer = connection.getresponse()
-            out = answer.status, json.loads(answer.read())["name"]
-            connection.close()
-            return out
-        context = ssl.create_default_context(cafile=str(certificate))
-        context.set_alpn_protocols(["http/1.1"])
-        self.assertEqual(ask(served, context), (200, "houses"))
-        with self.assertRaises(ssl.SSLError):
-            ask(served, ssl.create_default_context(cafile=str(other)))
-        old = ssl.create_default_context(cafile=str(certificate))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            old.maximum_version = ssl.TLSVersion.TLSv1_1
-        with self.assertRaises(OSError):
-            ask(served, old)
-        # Plain bytes do no harm.
-        self.assertNotIn(b"HTTP/1.1", served.raw(b"GET / HTTP/1.1\r\n\r\n"))
-        self.assertEqual(ask(served, context), (200, "houses"))
-        strict = self.serve(*words, "--tls-client-authorities", other)
-        with self.assertRaises(OSError):
-            ask(strict, context)
-        context.load_cert_chain(other, other_key)
-        self.assertEqual(ask(strict, context), (200, "houses"))
-        for wrong in ((certificate, other_key), (self.base / "none", key), (key, key)):
-            self.refused("http.tls_unusable", "--model", f"houses={self.bundle}",
-                         "--tls-certificate", wrong[0], "--tls-key", wrong[1])
-        self.refused("--tls-key", "--model", f"houses={self.bundle}", "--tls-certificate",
-                     certificate)
-
-    def metrics(self, served):
-        """Every sample by its name and labels."""
-        code, headers, body = served.ask("GET", "/metrics")
-        self.assertEqual((code, headers["Content-Type"]),
-                         (200, "text/plain; version=0.0.4; charset=utf-8"))
-        out = {}
-        for line in body.decode().splitlines():
-            if not line.startswith("#"):
-                name, _, value = line.rpartition(" ")
-                self.assertNotIn(name, out)
-                out[name] = float(value)
-        return out
-
-    def test_metrics(self):
-        served = self.serve()
-        before = self.metrics(served)
-        of = 'model="houses",version="1"'
-        self.assertEqual(before[f"nv_inference_request_success{{{of}}}"], 0)
-        path = "/v1/models/houses:predict"
-        rows = [{"area": None, "kind": "castle"}, {"area": 50, "kind": None},
-                {"area": 60, "kind": "flat"}]
-        example = json.loads((self.bundle / "input_example.json").read_text())["columns"]
-        rows = [{name: row.get(name) for name in example} for row in rows]
-        served.json("POST", path, json.dumps(rows))
-        served.json("POST", path, json.dumps(rows[:1]))
-        served.json("POST", path, "x", 400)
-        served.json("POST", "/v2/models/houses/infer", "x", 400)
-        served.json("POST", '/v2/models/other"/infer', '{"inputs":[]}', 404)
-        after = self.metrics(served)
-        for name, value in [
-                (f"nv_inference_request_success{{{of}}}", 2), (f"nv_inference_count{{{of}}}", 4),
-                (f"kingpost_rows_total{{{of}}}", 4),
-                (f"kingpost_null_predictions_total{{{of}}}", 0),
-                (f'kingpost_batch_rows_bucket{{{of},le="1"}}', 1),
-                (f'kingpost_batch_rows_bucket{{{of},le="4"}}', 2),
-                (f'kingpost_nulls_total{{{of},column="area"}}', 2),
-                (f'kingpost_nulls_total{{{of},column="kind"}}', 1),
-                (f'kingpost_unseen_total{{{of},column="kind"}}', 2),
-                (f'kingpost_request_seconds_count{{{of},phase="whole"}}', 2),
-                (f'kingpost_request_seconds_bucket{{{of},phase="infer",le="+Inf"}}', 2),
-                ('kingpost_errors_total{model="houses",id="infer.json_malformed"}', 2),
-                ('kingpost_errors_total{model="",id="serve.model_unknown"}', 1),
-                ('kingpost_http_answers_total{code="404"}', 1), ("kingpost_ready", 1)]:
-            self.assertEqual(after[name], value, name)
-        self.assertGreater(after["process_resident_memory_bytes"], 1e6)
-        self.assertGreater(after[f'kingpost_request_seconds_sum{{{of},phase="whole"}}'], 0)
-
-    def test_it_needs_neither_sql_nor_training(self):
-        done = subprocess.run(["ldd", SERVE], capture_output=True, text=True, check=True)
-        for word in ("duckdb", "sqlite", "soci", "adbc", "lightgbm", "archive", "yaml"):
-            self.assertNotIn(word, done.stdout)
-
-    def test_sigterm_drains(self):
-        served = self.serve("--drain", "1s")
-        idle = socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
-        served.process.send_signal(signal.SIGTERM)
-        begun = time.monotonic()
-        deadline = begun + 0.7
-        codes = set()
-        while time.monotonic() < deadline:
-            codes.add(served.ask("GET", "/v2/health/ready")[0])
-            self.assertEqual(served.ask("GET", "/v2/models/houses")[0], 200)
-        self.assertLessEqual(codes, {200, 503})
-        self.assertIn(503, codes)
-        self.assertEqual(served.process.wait(SECONDS), 0)
-        self.assertGreater(time.monotonic() - begun, 0.9)
-        self.assertEqual(idle.recv(1), b"")
-        idle.close()
-
-    def test_a_second_signal_ends_it_at_once(self):
-        served = self.serve("--drain", "60s")
-        served.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        served.process.send_signal(signal.SIGTERM)
-        self.assertEqual(served.process.wait(SECONDS), 0)
-
-    def test_it_ends_amid_long_requests(self):
-        served = self.serve("--drain", "60s")
-        names = json.loads((self.bundle / "input_example.json").read_text())["columns"]
-        rows = 60_000
-        inputs = [{"name": name, "shape": [rows, 1],
-                   "datatype": "BYTES" if name == "kind" else "FP64",
-                   "data": ["flat" if name == "kind" else 50.5] * rows} for name in names]
-        body = json.dumps({"inputs": inputs}).encode()
-        post = (b"POST /v2/models/houses/infer HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
-                % (len(body), body))
-        clients = [socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
-                   for _ in range(6)]
-        for client in clients:
-            self.addCleanup(client.close)
-            client.sendall(post)
-        served.process.send_signal(signal.SIGTERM)
-        time.sleep(0.1)
-        served.process.send_signal(signal.SIGTERM)
-        self.assertEqual(served.process.wait(SECONDS), 0)
-
-    def test_models_come_and_go(self):
-        served = self.serve()
-        self.assertEqual(served.ask("POST", "/v2/repository/models/houses/unload", "")[0], 200)
-        self.assertEqual(served.ask("GET", "/v2/models/houses/ready")[0], 400)
-        self.assertEqual(served.json("POST", "/v2/repository/index", "")[0]["state"],
-                         "UNAVAILABLE")
-        self.assertEqual(served.json("POST", "/v2/repository/index", '{"ready":true}'), [])
-        self.assertEqual(served.ask("POST", "/v2/repository/models/houses/load", "")[0], 200)
-        self.assertTrue(served.json("GET", "/v2/models/houses/ready")["ready"])
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,8 +4,11 @@
 import json
 import random
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
+import unittest
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -68,3 +71,53 @@ class Served:
     def end(self):
         self.process.kill()
         self.process.communicate()
+
+
+class HousesCase(unittest.TestCase):
+    """A folder with the data of houses and a first pipeline file; `more` is put behind it."""
+
+    more = ""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
+        cls.addClassCleanup(shutil.rmtree, cls.base)
+        (cls.base / "houses.csv").write_text(made_rows())
+        cls.call("init", "houses.csv", "--target", "price")
+        with (cls.base / "kingpost.yaml").open("a") as file:
+            file.write(cls.more)
+
+    @classmethod
+    def call(cls, *words, error=None):
+        """What the command says; it must succeed, or fail with the error's id."""
+        done = subprocess.run([KINGPOST, *words], cwd=cls.base, capture_output=True, text=True,
+                              check=False)
+        text = done.stdout + done.stderr
+        if error is None:
+            assert done.returncode == 0, text
+        else:
+            assert done.returncode != 0 and f"error[{error}]" in text, text
+        return text
+
+
+class ServingCase(HousesCase):
+    """A bundle of the houses, whose model is linear, and servers of it."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.call("run", "--quiet")
+        cls.call("package", "bundle", "--model", "houses_price")
+        cls.bundle = cls.base / "bundle"
+
+    def serve(self, *words):
+        served = Served("--model", f"houses={self.bundle}", *words)
+        self.addCleanup(served.end)
+        return served
+
+    def refused(self, error, *words):
+        port = [] if "--http" in words else ["--http", "0"]
+        done = subprocess.run([SERVE, *port, *map(str, words)], capture_output=True, text=True,
+                              timeout=SECONDS, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(error, done.stderr)

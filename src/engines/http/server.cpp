@@ -14,17 +14,13 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
-#include <mutex>
 #include <optional>
-#include <set>
-#include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/json_text.h"
 #include "base/text.h"
-#include "engines/http/loops.h"
-#include "engines/http/tls.h"
+#include "engines/http/listener.h"
 
 namespace kingpost::http {
 namespace {
@@ -39,42 +35,20 @@ std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-// A connection as its server sees it.
-class Closable {
- public:
-  virtual ~Closable() = default;
-  Closable(const Closable&) = delete;
-  Closable& operator=(const Closable&) = delete;
-  /// From any thread: closes it where no request is on its way.
-  virtual void close_when_idle() = 0;
-  /// Null for one that is being destroyed.
-  virtual std::shared_ptr<Closable> owned() = 0;
-
- protected:
-  Closable() = default;
-};
-
 // What connections share with their server.
 struct Shared {
   ServerOptions options;
   Handler& handler;
   std::atomic<bool> draining{false};
-  std::mutex mutex;
-  /// Those that are there, so that a drain can close the idle ones.
-  std::set<Closable*> all;
+  Peers peers;
   std::array<std::atomic<std::uint64_t>, 600> answers{};
-
-  std::size_t count() {
-    const std::lock_guard lock(mutex);
-    return all.size();
-  }
 };
 
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
 template <typename Stream>
 class Connection final : public Exchange,
-                         public Closable,
+                         public Peer,
                          public std::enable_shared_from_this<Connection<Stream>> {
  public:
   /// `context`: what a stream with TLS is made with besides.
@@ -82,13 +56,11 @@ class Connection final : public Exchange,
   Connection(tcp::socket socket, Loop& loop, Shared& shared, Context&... context)
       : stream_(std::move(socket), context...), loop_(loop), shared_(shared) {
     loop_.connections.fetch_add(1);
-    const std::lock_guard lock(shared_.mutex);
-    shared_.all.insert(this);
+    shared_.peers.add(this);
   }
   ~Connection() override {
     loop_.connections.fetch_sub(1);
-    const std::lock_guard lock(shared_.mutex);
-    shared_.all.erase(this);
+    shared_.peers.remove(this);
   }
 
   void start() {
@@ -105,12 +77,12 @@ class Connection final : public Exchange,
     }
   }
 
-  void close_when_idle() override {
+  void wind_down() override {
     net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (self->is_idle_) self->close();
     });
   }
-  std::shared_ptr<Closable> owned() override { return this->weak_from_this().lock(); }
+  std::shared_ptr<Peer> owned() override { return this->weak_from_this().lock(); }
 
   std::string_view method() const override { return view(parser_->get().method_string()); }
   std::string_view path() const override {
@@ -273,23 +245,28 @@ class Connection final : public Exchange,
 class BeastServer final : public Server {
  public:
   BeastServer(const ServerOptions& options, Handler& handler)
-      : shared_{options, handler, {}, {}, {}, {}},
-        loops_(options.threads, [this](tcp::socket socket, Loop& loop) {
-          if (shared_.count() >= shared_.options.connections) return;
-          if (tls_ == nullptr) {
-            begin<beast::tcp_stream>(std::move(socket), loop);
-          } else {
-            begin<TlsStream>(std::move(socket), loop, tls_->context);
-          }
-        }) {}
+      : shared_{options, handler, {}, {}, {}},
+        listener_({options.address, options.port, options.threads, options.connections, options.tls,
+                   "http/1.1"},
+                  shared_.peers, [this](tcp::socket socket, Loop& loop, Tls* tls) {
+                    if (tls == nullptr) {
+                      begin_connection<Connection<beast::tcp_stream>>(std::move(socket), loop,
+                                                                      shared_);
+                    } else {
+                      begin_connection<Connection<TlsStream>>(std::move(socket), loop, shared_,
+                                                              tls->context);
+                    }
+                  }) {}
 
-  Status open() {
-    TRY(tls_, tls_of(shared_.options.tls, "http/1.1"));
-    return loops_.listen(shared_.options.address, shared_.options.port);
+  Status open() { return listener_.listen(); }
+  int port() const override { return listener_.port(); }
+  std::size_t connections() const override { return shared_.peers.count(); }
+  void stop() override { listener_.stop(); }
+  void drain(std::chrono::milliseconds most) override {
+    shared_.draining.store(true);
+    listener_.drain(most);
   }
 
-  int port() const override { return loops_.port(); }
-  std::size_t connections() const override { return shared_.count(); }
   std::map<int, std::uint64_t> answers() const override {
     std::map<int, std::uint64_t> out;
     for (std::size_t i = 0; i < shared_.answers.size(); ++i) {
@@ -299,42 +276,10 @@ class BeastServer final : public Server {
     return out;
   }
 
-  void stop() override { loops_.stop(); }
-
-  void drain(std::chrono::milliseconds most) override {
-    shared_.draining.store(true);
-    loops_.stop_accepting();
-    const auto until = std::chrono::steady_clock::now() + most;
-    while (shared_.count() > 0 && std::chrono::steady_clock::now() < until) {
-      close_idle();
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-  }
-
  private:
-  template <typename Stream, typename... Context>
-  void begin(tcp::socket socket, Loop& loop, Context&... context) {
-    auto connection =
-        std::make_shared<Connection<Stream>>(std::move(socket), loop, shared_, context...);
-    net::post(loop.context, [connection] { connection->start(); });
-  }
-
-  void close_idle() {
-    // Held beyond the lock: the last owner of a connection takes the lock itself.
-    std::vector<std::shared_ptr<Closable>> alive;
-    {
-      const std::lock_guard lock(shared_.mutex);
-      for (Closable* each : shared_.all) {
-        if (auto owned = each->owned()) alive.push_back(std::move(owned));
-      }
-    }
-    for (const auto& each : alive) each->close_when_idle();
-  }
-
   mutable Shared shared_;
-  std::unique_ptr<Tls> tls_;
-  // In front of what connections refer to, so that they go first.
-  Loops loops_;
+  // Behind what connections refer to, so that they go first.
+  Listener listener_;
 };
 
 }  // namespace

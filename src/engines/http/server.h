@@ -14,6 +14,7 @@
 
 #include "base/line_log.h"
 #include "base/result.h"
+#include "engines/http/listening.h"
 #include "engines/http/tls_files.h"
 
 namespace kingpost::http {
@@ -82,28 +83,14 @@ struct ServerOptions {
   LineLog* access_log = nullptr;
 };
 
-class Server {
+class Server : public Listening {
  public:
   /// Listens when it returns. Fails with `http.cannot_listen` or `http.tls_unusable`. The handler
   /// must outlive it.
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler& handler);
-  virtual ~Server() = default;
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
 
-  virtual int port() const = 0;
-  virtual std::size_t connections() const = 0;
   /// How many answers were begun, by status: 200, 404 and so on.
   virtual std::map<int, std::uint64_t> answers() const = 0;
-  /// Accepts no more, closes connections without a request, and returns when the others have their
-  /// answers or `most` has passed.
-  virtual void drain(std::chrono::milliseconds most) = 0;
-  /// Ends the loops: the handler is not called any more, and what is finished from now on is not
-  /// sent. Exchanges may still be held, and finished, until the server is gone.
-  virtual void stop() = 0;
-
- protected:
-  Server() = default;
 };
 
 }  // namespace kingpost::http

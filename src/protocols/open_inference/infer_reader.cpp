@@ -306,37 +306,14 @@ class Reading {
     if (!data || data->type() != element_type::ARRAY) {
       return malformed("data", format("input '{}' has no array of this name", shown(tensor.name)));
     }
-    switch (tensor.datatype) {
-      case Datatype::kBool:
-        return read_numbers<bool>(*data, tensor);
-      case Datatype::kUint8:
-        return read_numbers<std::uint8_t>(*data, tensor);
-      case Datatype::kUint16:
-        return read_numbers<std::uint16_t>(*data, tensor);
-      case Datatype::kUint32:
-        return read_numbers<std::uint32_t>(*data, tensor);
-      case Datatype::kUint64:
-        return read_numbers<std::uint64_t>(*data, tensor);
-      case Datatype::kInt8:
-        return read_numbers<std::int8_t>(*data, tensor);
-      case Datatype::kInt16:
-        return read_numbers<std::int16_t>(*data, tensor);
-      case Datatype::kInt32:
-        return read_numbers<std::int32_t>(*data, tensor);
-      case Datatype::kInt64:
-        return read_numbers<std::int64_t>(*data, tensor);
-      case Datatype::kFp32:
-        return read_numbers<float>(*data, tensor);
-      case Datatype::kFp64:
-        return read_numbers<double>(*data, tensor);
-      case Datatype::kBytes: {
-        TRY(tensor.texts, elements_of<std::string_view>(*data, tensor));
-        return {};
-      }
-      case Datatype::kFp16:
-      case Datatype::kBf16:
-        break;
+    if (tensor.datatype == Datatype::kBytes) {
+      TRY(tensor.texts, elements_of<std::string_view>(*data, tensor));
+      return {};
     }
+    Status read;
+    const bool is_read = records::with_number_type(
+        tensor.datatype, [&]<typename Number>() { read = read_numbers<Number>(*data, tensor); });
+    if (is_read) return read;
     return refused("infer.data_malformed", "input '{}' of type {} must be sent as binary data",
                    shown(tensor.name), records::datatype_word(tensor.datatype));
   }

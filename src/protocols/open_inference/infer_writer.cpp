@@ -3,7 +3,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstring>
 
 #include "base/json_text.h"
 #include "base/text.h"
@@ -42,11 +41,9 @@ void append_element(Number value, std::string& out) {
 
 template <typename Number>
 void append_numbers(const InferTensor& tensor, std::string& out) {
-  for (std::size_t at = 0; at < tensor.data.size(); at += sizeof(Number)) {
-    Number value;
-    std::memcpy(&value, tensor.data.data() + at, sizeof value);
+  for (std::size_t at = 0; at < tensor.data.size() / sizeof(Number); ++at) {
     if (at > 0) out += ',';
-    append_element(value, out);
+    append_element(tensor.element<Number>(at), out);
   }
 }
 
@@ -65,47 +62,11 @@ Status append_texts(const InferTensor& tensor, std::string& out) {
 }
 
 Status append_data(const InferTensor& tensor, std::string& out) {
-  switch (tensor.datatype) {
-    case Datatype::kBool:
-      append_numbers<bool>(tensor, out);
-      break;
-    case Datatype::kUint8:
-      append_numbers<std::uint8_t>(tensor, out);
-      break;
-    case Datatype::kUint16:
-      append_numbers<std::uint16_t>(tensor, out);
-      break;
-    case Datatype::kUint32:
-      append_numbers<std::uint32_t>(tensor, out);
-      break;
-    case Datatype::kUint64:
-      append_numbers<std::uint64_t>(tensor, out);
-      break;
-    case Datatype::kInt8:
-      append_numbers<std::int8_t>(tensor, out);
-      break;
-    case Datatype::kInt16:
-      append_numbers<std::int16_t>(tensor, out);
-      break;
-    case Datatype::kInt32:
-      append_numbers<std::int32_t>(tensor, out);
-      break;
-    case Datatype::kInt64:
-      append_numbers<std::int64_t>(tensor, out);
-      break;
-    case Datatype::kFp32:
-      append_numbers<float>(tensor, out);
-      break;
-    case Datatype::kFp64:
-      append_numbers<double>(tensor, out);
-      break;
-    case Datatype::kBytes:
-      return append_texts(tensor, out);
-    case Datatype::kFp16:
-    case Datatype::kBf16:
-      return no_json(tensor, format("is of type {}", records::datatype_word(tensor.datatype)));
-  }
-  return {};
+  if (tensor.datatype == Datatype::kBytes) return append_texts(tensor, out);
+  const bool is_written = records::with_number_type(
+      tensor.datatype, [&]<typename Number>() { append_numbers<Number>(tensor, out); });
+  if (is_written) return {};
+  return no_json(tensor, format("is of type {}", records::datatype_word(tensor.datatype)));
 }
 
 bool is_binary(const InferRequest& request, std::size_t output) {
@@ -165,6 +126,18 @@ Result<std::optional<std::size_t>> write_infer(const InferRequest& request,
     if (is_binary(request, i)) append_raw(response.outputs[i], out);
   }
   return std::optional<std::size_t>(header);
+}
+
+Status append_json_element(const InferTensor& tensor, std::size_t at, std::string& out) {
+  if (tensor.datatype == Datatype::kBytes) {
+    if (!is_utf8(tensor.texts[at])) return no_json(tensor, "has a text that is no UTF-8");
+    add_json_text(out, tensor.texts[at]);
+    return {};
+  }
+  const bool is_written = records::with_number_type(
+      tensor.datatype, [&]<typename Number>() { append_element(tensor.element<Number>(at), out); });
+  if (is_written) return {};
+  return no_json(tensor, format("is of type {}", records::datatype_word(tensor.datatype)));
 }
 
 std::string error_body(std::string_view message) {

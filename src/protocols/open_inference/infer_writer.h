@@ -21,6 +21,9 @@ Result<std::optional<std::size_t>> write_infer(const records::InferRequest& requ
                                                const records::InferResponse& response,
                                                std::string& out);
 
+/// One value of a tensor, as it stands in `data`. Fails with `infer.not_text`.
+Status append_json_element(const records::InferTensor& tensor, std::size_t at, std::string& out);
+
 /// {"error": "..."}
 std::string error_body(std::string_view message);
 

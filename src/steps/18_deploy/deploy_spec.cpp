@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keys of the section `deploy`.
 #include "steps/18_deploy/deploy.h"
+#include "steps/listening_spec.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -47,16 +48,8 @@ const Field& spec() {
                   {.name = "name",
                    .kind = FieldKind::kText,
                    .doc = "of the deployment; default: that of the model"},
-                  {.name = "address",
-                   .kind = FieldKind::kText,
-                   .doc = "where to listen; 0.0.0.0 is every network",
-                   .fallback = "127.0.0.1"},
-                  {.name = "http",
-                   .kind = FieldKind::kInteger,
-                   .doc = "port that stays, whatever version answers",
-                   .fallback = "8080",
-                   .least = 0,
-                   .most = 65535},
+                  address_field(),
+                  port_field("port that stays, whatever version answers"),
                   {.name = "blue_green",
                    .kind = FieldKind::kBoolean,
                    .doc = "a new version waits until it is promoted, and the old one stays ready"},

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/text.h"
 
@@ -14,19 +13,17 @@ using records::Datatype;
 using records::InferTensor;
 
 template <typename T>
-std::uint64_t nans_of(std::span<const std::byte> data) {
+std::uint64_t nans_of(const InferTensor& tensor) {
   std::uint64_t out = 0;
-  for (std::size_t at = 0; at < data.size(); at += sizeof(T)) {
-    T value;
-    std::memcpy(&value, data.data() + at, sizeof value);
-    out += std::isnan(value) ? 1 : 0;
+  for (std::size_t at = 0; at < tensor.data.size() / sizeof(T); ++at) {
+    out += std::isnan(tensor.element<T>(at)) ? 1 : 0;
   }
   return out;
 }
 
 std::uint64_t nulls_of(const InferTensor& tensor) {
-  if (tensor.datatype == Datatype::kFp64) return nans_of<double>(tensor.data);
-  if (tensor.datatype == Datatype::kFp32) return nans_of<float>(tensor.data);
+  if (tensor.datatype == Datatype::kFp64) return nans_of<double>(tensor);
+  if (tensor.datatype == Datatype::kFp32) return nans_of<float>(tensor);
   if (tensor.datatype != Datatype::kBytes) return 0;
   return static_cast<std::uint64_t>(
       std::count_if(tensor.texts.begin(), tensor.texts.end(),

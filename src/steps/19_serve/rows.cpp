@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "base/json_text.h"
 #include "base/text.h"
-#include "base/utf8.h"
+#include "protocols/open_inference/infer_writer.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -213,74 +212,6 @@ bool is_columns(const onnx::TensorPort& port) {
   return port.shape.size() == 1 || port.shape[1] > 0;
 }
 
-template <typename T>
-void append_number(T value, std::string& out) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (!std::isfinite(value)) {
-      out += "null";
-      return;
-    }
-  }
-  char digits[40];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out.append(digits, end);
-}
-
-template <typename T>
-T element_at(const InferTensor& tensor, std::size_t at) {
-  T value;
-  std::memcpy(&value, tensor.data.data() + at * sizeof(T), sizeof value);
-  return value;
-}
-
-Status append_value(const InferTensor& tensor, std::size_t at, std::string& out) {
-  switch (tensor.datatype) {
-    case Datatype::kBool:
-      out += element_at<std::uint8_t>(tensor, at) != 0 ? "true" : "false";
-      return {};
-    case Datatype::kUint8:
-      append_number<int>(element_at<std::uint8_t>(tensor, at), out);
-      return {};
-    case Datatype::kUint16:
-      append_number(element_at<std::uint16_t>(tensor, at), out);
-      return {};
-    case Datatype::kUint32:
-      append_number(element_at<std::uint32_t>(tensor, at), out);
-      return {};
-    case Datatype::kUint64:
-      append_number(element_at<std::uint64_t>(tensor, at), out);
-      return {};
-    case Datatype::kInt8:
-      append_number<int>(element_at<std::int8_t>(tensor, at), out);
-      return {};
-    case Datatype::kInt16:
-      append_number(element_at<std::int16_t>(tensor, at), out);
-      return {};
-    case Datatype::kInt32:
-      append_number(element_at<std::int32_t>(tensor, at), out);
-      return {};
-    case Datatype::kInt64:
-      append_number(element_at<std::int64_t>(tensor, at), out);
-      return {};
-    case Datatype::kFp32:
-      append_number(element_at<float>(tensor, at), out);
-      return {};
-    case Datatype::kFp64:
-      append_number(element_at<double>(tensor, at), out);
-      return {};
-    case Datatype::kBytes:
-      if (!is_utf8(tensor.texts[at])) break;
-      add_json_text(out, tensor.texts[at]);
-      return {};
-    case Datatype::kFp16:
-    case Datatype::kBf16:
-      break;
-  }
-  return fail(Code::kInvalidInput, "infer.not_text",
-              "output '{}' has a value that JSON cannot hold: ask for it as binary data",
-              tensor.name);
-}
-
 }  // namespace
 
 class RowPlan::Filling {
@@ -303,38 +234,14 @@ class RowPlan::Filling {
 
  private:
   void fill_values(const Field& field, InferTensor& tensor) {
-    switch (field.datatype) {
-      case Datatype::kBytes:
-        return fill_texts(field, tensor);
-      case Datatype::kBool:
-        return fill_plain<bool>(field, tensor);
-      case Datatype::kUint8:
-        return fill_plain<std::uint8_t>(field, tensor);
-      case Datatype::kUint16:
-        return fill_plain<std::uint16_t>(field, tensor);
-      case Datatype::kUint32:
-        return fill_plain<std::uint32_t>(field, tensor);
-      case Datatype::kUint64:
-        return fill_plain<std::uint64_t>(field, tensor);
-      case Datatype::kInt8:
-        return fill_plain<std::int8_t>(field, tensor);
-      case Datatype::kInt16:
-        return fill_plain<std::int16_t>(field, tensor);
-      case Datatype::kInt32:
-        return fill_plain<std::int32_t>(field, tensor);
-      case Datatype::kInt64:
-        return fill_plain<std::int64_t>(field, tensor);
-      case Datatype::kFp32:
-        return fill_plain<float>(field, tensor);
-      case Datatype::kFp64:
-      case Datatype::kFp16:
-      case Datatype::kBf16:
-        break;
+    if (field.datatype == Datatype::kBytes) return fill_texts(field, tensor);
+    if (field.reader && field.datatype == Datatype::kFp64) {
+      const ColumnCells cells(*field.reader, plan_.strict_);
+      return fill_with<double>(
+          field, tensor, [&](const Cell& cell, double& out) { return cells.read(cell, out); });
     }
-    if (!field.reader) return fill_plain<double>(field, tensor);
-    const ColumnCells cells(*field.reader, plan_.strict_);
-    fill_with<double>(field, tensor,
-                      [&](const Cell& cell, double& out) { return cells.read(cell, out); });
+    records::with_number_type(field.datatype,
+                              [&]<typename Number>() { fill_plain<Number>(field, tensor); });
   }
 
   template <typename T>
@@ -424,7 +331,8 @@ Status RowPlan::write_row(const records::InferResponse& answer, std::size_t row,
     out += out.back() == '{' ? "" : ",";
     add_json_text(out, each.name);
     out += ':';
-    TRY_STATUS(append_value(answer.outputs[each.output], row * each.columns + each.column, out));
+    TRY_STATUS(open_inference::append_json_element(answer.outputs[each.output],
+                                                   row * each.columns + each.column, out));
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/format.h"
 #include "steps/19_serve/serve.h"
+#include "steps/listening_spec.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -65,16 +66,8 @@ const Field& spec() {
   static const Field field = [] {
     Shape top{
         .fields = {
-            {.name = "address",
-             .kind = FieldKind::kText,
-             .doc = "where to listen; 0.0.0.0 is every network",
-             .fallback = "127.0.0.1"},
-            {.name = "http",
-             .kind = FieldKind::kInteger,
-             .doc = "port of HTTP/1.1; 0 is any that is free",
-             .fallback = "8080",
-             .least = 0,
-             .most = 65535},
+            address_field(),
+            port_field("port of HTTP/1.1; 0 is any that is free"),
             {.name = "threads",
              .kind = FieldKind::kInteger,
              .doc = "0: as many as the machine has cores",

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engines/http/listening.h"
 #include "engines/http/tls_files.h"
 
 namespace kingpost::grpc {
@@ -120,26 +121,12 @@ struct ServerOptions {
   http::TlsFiles tls;
 };
 
-class Server {
+/// Its `drain` says GOAWAY: the calls there are have their answers, and no new ones are taken.
+class Server : public http::Listening {
  public:
   /// Listens when it returns. Fails with `http.cannot_listen` or `http.tls_unusable`. The handler
   /// must outlive it.
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Handler& handler);
-  virtual ~Server() = default;
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
-
-  virtual int port() const = 0;
-  virtual std::size_t connections() const = 0;
-  /// Accepts no more, says GOAWAY, and returns when the calls there are have their answers or
-  /// `most` has passed.
-  virtual void drain(std::chrono::milliseconds most) = 0;
-  /// Ends the loops: the handler is not called any more, and what is sent from now on is lost.
-  /// Calls may still be held, and finished, until the server is gone.
-  virtual void stop() = 0;
-
- protected:
-  Server() = default;
 };
 
 }  // namespace kingpost::grpc

@@ -5,14 +5,10 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <map>
-#include <mutex>
-#include <set>
-#include <thread>
 
 #include "engines/http/grpc/grpc.h"
 #include "engines/http/grpc/session.h"
-#include "engines/http/loops.h"
-#include "engines/http/tls.h"
+#include "engines/http/listener.h"
 
 namespace kingpost::grpc {
 namespace {
@@ -22,37 +18,28 @@ using net::ip::tcp;
 using Fault = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
-// A connection as calls and its server see it; each function from any thread.
-class Peer {
+// A connection as its calls see it; each function from any thread.
+class Answering {
  public:
-  virtual ~Peer() = default;
-  Peer(const Peer&) = delete;
-  Peer& operator=(const Peer&) = delete;
-  virtual void shut_down() = 0;
+  virtual ~Answering() = default;
+  Answering(const Answering&) = delete;
+  Answering& operator=(const Answering&) = delete;
   virtual void send(std::int32_t stream, Message message) = 0;
   virtual void finish(std::int32_t stream, StatusCode code, std::string text) = 0;
-  /// Null for one that is being destroyed.
-  virtual std::shared_ptr<Peer> owned() = 0;
 
  protected:
-  Peer() = default;
+  Answering() = default;
 };
 
 struct Shared {
   ServerOptions options;
   Handler& handler;
-  std::mutex mutex;
-  std::set<Peer*> all;
-
-  std::size_t count() {
-    const std::lock_guard lock(mutex);
-    return all.size();
-  }
+  http::Peers peers;
 };
 
 class CallOfStream final : public Call {
  public:
-  CallOfStream(std::weak_ptr<Peer> connection, std::int32_t stream, Head head)
+  CallOfStream(std::weak_ptr<Answering> connection, std::int32_t stream, Head head)
       : connection_(std::move(connection)), stream_(stream), head_(std::move(head)) {}
 
   const Head& head() const override { return head_; }
@@ -66,7 +53,7 @@ class CallOfStream final : public Call {
   }
 
  private:
-  const std::weak_ptr<Peer> connection_;
+  const std::weak_ptr<Answering> connection_;
   const std::int32_t stream_;
   const Head head_;
   std::atomic<bool> cancelled_{false};
@@ -76,7 +63,8 @@ using TlsStream = net::ssl::stream<tcp::socket>;
 
 template <typename Stream>
 class Connection final : public Events,
-                         public Peer,
+                         public Answering,
+                         public http::Peer,
                          public std::enable_shared_from_this<Connection<Stream>> {
  public:
   /// `context`: what a stream with TLS is made with besides.
@@ -88,13 +76,11 @@ class Connection final : public Events,
         shared_(shared),
         session_(shared.options, *this) {
     loop_.connections.fetch_add(1);
-    const std::lock_guard lock(shared_.mutex);
-    shared_.all.insert(this);
+    shared_.peers.add(this);
   }
   ~Connection() override {
     loop_.connections.fetch_sub(1);
-    const std::lock_guard lock(shared_.mutex);
-    shared_.all.erase(this);
+    shared_.peers.remove(this);
   }
 
   void start() {
@@ -113,8 +99,8 @@ class Connection final : public Events,
     }
   }
 
-  std::shared_ptr<Peer> owned() override { return this->weak_from_this().lock(); }
-  void shut_down() override {
+  std::shared_ptr<http::Peer> owned() override { return this->weak_from_this().lock(); }
+  void wind_down() override {
     net::post(stream_.get_executor(), [self = this->shared_from_this()] {
       if (!self->is_shut_down_) self->session_.shut_down();
       self->is_shut_down_ = true;
@@ -206,7 +192,7 @@ class Connection final : public Events,
       const bool is_stuck = self->is_writing_ || self->session_.is_waiting();
       if (is_stuck && quiet > self->shared_.options.slow) return self->close();
       const bool is_idle = self->session_.streams() == 0;
-      if (is_idle && quiet > self->shared_.options.idle && !self->is_shut_down_) self->shut_down();
+      if (is_idle && quiet > self->shared_.options.idle && !self->is_shut_down_) self->wind_down();
       self->watch();
     });
   }
@@ -242,59 +228,29 @@ class Connection final : public Events,
 class AsioServer final : public Server {
  public:
   AsioServer(const ServerOptions& options, Handler& handler)
-      : shared_{options, handler, {}, {}},
-        loops_(options.threads, [this](tcp::socket socket, http::Loop& loop) {
-          if (shared_.count() >= shared_.options.connections) return;
-          if (tls_ == nullptr) {
-            begin<tcp::socket>(std::move(socket), loop);
-          } else {
-            begin<TlsStream>(std::move(socket), loop, tls_->context);
-          }
-        }) {}
+      : shared_{options, handler, {}},
+        listener_({options.address, options.port, options.threads, options.connections, options.tls,
+                   "h2"},
+                  shared_.peers, [this](tcp::socket socket, http::Loop& loop, http::Tls* tls) {
+                    if (tls == nullptr) {
+                      http::begin_connection<Connection<tcp::socket>>(std::move(socket), loop,
+                                                                      shared_);
+                    } else {
+                      http::begin_connection<Connection<TlsStream>>(std::move(socket), loop,
+                                                                    shared_, tls->context);
+                    }
+                  }) {}
 
-  Status open() {
-    TRY(tls_, http::tls_of(shared_.options.tls, "h2"));
-    return loops_.listen(shared_.options.address, shared_.options.port);
-  }
-  int port() const override { return loops_.port(); }
-  std::size_t connections() const override { return shared_.count(); }
-  void stop() override { loops_.stop(); }
-
-  void drain(std::chrono::milliseconds most) override {
-    loops_.stop_accepting();
-    const auto until = Clock::now() + most;
-    shut_all();
-    while (shared_.count() > 0 && Clock::now() < until) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      // One that was accepted last may not have heard it.
-      shut_all();
-    }
-  }
+  Status open() { return listener_.listen(); }
+  int port() const override { return listener_.port(); }
+  std::size_t connections() const override { return shared_.peers.count(); }
+  void stop() override { listener_.stop(); }
+  void drain(std::chrono::milliseconds most) override { listener_.drain(most); }
 
  private:
-  template <typename Stream, typename... Context>
-  void begin(tcp::socket socket, http::Loop& loop, Context&... context) {
-    auto connection =
-        std::make_shared<Connection<Stream>>(std::move(socket), loop, shared_, context...);
-    net::post(loop.context, [connection] { connection->start(); });
-  }
-
-  void shut_all() {
-    // Held beyond the lock: the last owner of a connection takes the lock itself.
-    std::vector<std::shared_ptr<Peer>> alive;
-    {
-      const std::lock_guard lock(shared_.mutex);
-      for (Peer* each : shared_.all) {
-        if (auto owned = each->owned()) alive.push_back(std::move(owned));
-      }
-    }
-    for (const auto& each : alive) each->shut_down();
-  }
-
   mutable Shared shared_;
-  std::unique_ptr<http::Tls> tls_;
-  // In front of what connections refer to, so that they go first.
-  http::Loops loops_;
+  // Behind what connections refer to, so that they go first.
+  http::Listener listener_;
 };
 
 }  // namespace

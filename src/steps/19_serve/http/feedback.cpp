@@ -39,10 +39,7 @@ Result<std::size_t> taken(Service& service, std::string_view body, const std::st
     return fail(Code::kNotBuilt, "serve.no_log",
                 "this server keeps no answers that a label could be for: see --request-log");
   }
-  TRY_STATUS([&]() -> Status {
-    TRY([[maybe_unused]] const auto found, service.repository().find(model, {}));
-    return {};
-  }());
+  if (auto found = service.repository().find(model, {}); !found) return std::move(found).error();
   TRY(const Json json, parse_json(body));
   const std::vector<Json> items = json.is_array() ? json.items() : std::vector<Json>{json};
   std::vector<std::string> lines;

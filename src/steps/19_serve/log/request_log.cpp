@@ -2,7 +2,6 @@
 #include "steps/19_serve/log/request_log.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/new_file.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "engines/archive/coding.h"
@@ -33,14 +33,6 @@ constexpr std::size_t kGroupRows = 10'000;
 
 std::string gzip(std::string_view bytes) {
   return archive::compress(bytes, archive::Coding::kGzip);
-}
-
-std::string random_text() {
-  std::array<unsigned char, 8> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) return "0";
-  std::string out;
-  for (const unsigned char each : bytes) out += format("{:02x}", each);
-  return out;
 }
 
 Type type_of(Datatype datatype) {
@@ -67,54 +59,27 @@ struct Lane {
 };
 
 template <typename T>
-T element(const InferTensor& tensor, std::size_t at) {
-  T value;
-  std::memcpy(&value, tensor.data.data() + at * sizeof(T), sizeof value);
-  return value;
-}
-
-template <typename T>
-void put_real(const InferTensor& tensor, std::size_t at, Values& into) {
-  const T value = element<T>(tensor, at);
-  if (std::isnan(value)) {
-    into.null();
-  } else {
+void put_number(const InferTensor& tensor, std::size_t at, Values& into) {
+  const T value = tensor.element<T>(at);
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(value)) return into.null();
     into.put(value);
+  } else if constexpr (std::is_same_v<T, bool>) {
+    into.put(value);
+  } else {
+    into.put(static_cast<std::int64_t>(value));
   }
 }
 
 void put_value(const InferTensor& tensor, std::size_t at, Values& into) {
-  switch (tensor.datatype) {
-    case Datatype::kBool:
-      return into.put(element<std::uint8_t>(tensor, at) != 0);
-    case Datatype::kFp32:
-      return put_real<float>(tensor, at, into);
-    case Datatype::kFp64:
-      return put_real<double>(tensor, at, into);
-    case Datatype::kBytes:
-      // A null text and an empty one are the same to every graph.
-      if (tensor.texts[at].empty() || !is_utf8(tensor.texts[at])) return into.null();
-      return into.put(tensor.texts[at]);
-    case Datatype::kInt64:
-      return into.put(element<std::int64_t>(tensor, at));
-    case Datatype::kInt32:
-      return into.put(static_cast<std::int64_t>(element<std::int32_t>(tensor, at)));
-    case Datatype::kInt16:
-      return into.put(static_cast<std::int64_t>(element<std::int16_t>(tensor, at)));
-    case Datatype::kInt8:
-      return into.put(static_cast<std::int64_t>(element<std::int8_t>(tensor, at)));
-    case Datatype::kUint8:
-      return into.put(static_cast<std::int64_t>(element<std::uint8_t>(tensor, at)));
-    case Datatype::kUint16:
-      return into.put(static_cast<std::int64_t>(element<std::uint16_t>(tensor, at)));
-    case Datatype::kUint32:
-      return into.put(static_cast<std::int64_t>(element<std::uint32_t>(tensor, at)));
-    case Datatype::kUint64:
-      return into.put(static_cast<std::int64_t>(element<std::uint64_t>(tensor, at)));
-    case Datatype::kFp16:
-    case Datatype::kBf16:
-      into.null();
+  if (tensor.datatype == Datatype::kBytes) {
+    // A null text and an empty one are the same to every graph.
+    if (tensor.texts[at].empty() || !is_utf8(tensor.texts[at])) return into.null();
+    return into.put(tensor.texts[at]);
   }
+  const bool is_put = records::with_number_type(
+      tensor.datatype, [&]<typename T>() { put_number<T>(tensor, at, into); });
+  if (!is_put) into.null();
 }
 
 std::size_t bytes_of(const InferTensor& tensor) {
@@ -243,10 +208,7 @@ class RequestLog::File {
     }
   }
 
-  Error unwritable() const {
-    return fail(Code::kUnavailable, "file.unreadable", "could not write \"{}\": {}", path_,
-                std::strerror(errno));
-  }
+  Error unwritable() const { return file_error(errno, "write", path_); }
 
   Status put(const std::string& bytes) {
     if (number_ < 0) {
@@ -278,7 +240,7 @@ class RequestLog::File {
   std::optional<parquet::Writer> writer_;
 };
 
-RequestLog::RequestLog(const LogOptions& options) : options_(options), run_(random_text()) {
+RequestLog::RequestLog(const LogOptions& options) : options_(options), run_(random_hex(8)) {
   writer_ = std::thread([this] { run(); });
 }
 
