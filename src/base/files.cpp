@@ -48,8 +48,8 @@ Status write_all(int number, std::string_view bytes, const std::string& path) {
 }
 
 // No half file is left behind.
-Status write_new(const std::string& path, std::string_view bytes, bool synced) {
-  const Handle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+Status write_new(const std::string& path, std::string_view bytes, bool synced, unsigned mode) {
+  const Handle file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (!file.open()) return file_error(errno, "write", path);
   Status done = write_all(file.number(), bytes, path);
   if (done && synced && ::fsync(file.number()) != 0) done = file_error(errno, "sync", path);
@@ -152,13 +152,15 @@ Result<std::string> read_file(const std::string& path, std::size_t most) {
 }
 
 Status write_file(const std::string& path, std::string_view bytes) {
-  return write_new(path, bytes, false);
+  return write_new(path, bytes, false, 0644);
 }
 
-Status write_durably(const std::string& path, std::string_view bytes) {
+Status write_durably(const std::string& path, std::string_view bytes, unsigned mode) {
   TRY_STATUS(check_place(path));
   const std::string temporary = format("{}.{}.tmp", path, ::getpid());
-  TRY_STATUS(write_new(temporary, bytes, true));
+  // One that a killed process left may be open to others.
+  ::unlink(temporary.c_str());
+  TRY_STATUS(write_new(temporary, bytes, true, mode));
   if (auto renamed = rename_file(temporary, path); !renamed) {
     ::unlink(temporary.c_str());
     return renamed;

@@ -40,7 +40,10 @@ Status read_chunks(const std::string& path, const std::function<bool(std::string
 
 /// Writes to a temporary file beside `path`, fsyncs it, renames it and fsyncs the folder: after a
 /// power cut `path` holds the old bytes or the new. Fails with `file.unwritable` or `disk.full`.
-Status write_durably(const std::string& path, std::string_view bytes);
+/// Who may read it is decided before it has its name.
+Status write_durably(const std::string& path, std::string_view bytes, unsigned mode = 0644);
+/// For what nobody but this user may read.
+inline constexpr unsigned kPrivateFile = 0600;
 /// Writes a file that something else makes durable, e.g. by sealing it. Leaves nothing on failure.
 Status write_file(const std::string& path, std::string_view bytes);
 Status sync_file(const std::string& path);

@@ -133,5 +133,17 @@ TEST(Paths, AreFolded) {
   EXPECT_EQ(relative_path("/a/b/c", "/a/d"), "../b/c");
 }
 
+TEST_F(Files, APrivateFileIsNeverOpenToOthers) {
+  const std::string path = folder.path() + "/secret";
+  // A file of before, and what a killed process left, were open.
+  ASSERT_TRUE(write_file(path, "old"));
+  ASSERT_TRUE(write_file(format("{}.{}.tmp", path, ::getpid()), "left"));
+  ASSERT_TRUE(write_durably(path, "new", kPrivateFile));
+  struct stat info{};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  EXPECT_EQ(read_file(path).value(), "new");
+}
+
 }  // namespace
 }  // namespace kingpost

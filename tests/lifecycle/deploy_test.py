@@ -166,12 +166,24 @@ class DeployTest(unittest.TestCase):
                           ("rolled back", "2"), ("promoted", "2"), ("rolled back", "2"),
                           ("promoted", "1")])
 
+    def test_the_nulls_of_one_version_are_not_those_of_the_next(self):
+        load = self.start()
+        guard = ("--rollback-if", "null_rate>0.2", "--bake", "4s")
+        self.deploy("3", "--canary", "50", "--min-requests", "100000000", *guard)
+        # Long enough that its nulls were looked at more than once.
+        self.wait(lambda status: status["candidate"]["recent_requests"] > 2000)
+        self.call("rollback")
+        self.deploy("2", "--canary", "50", "--min-requests", "1", *guard)
+        self.wait(lambda status: status["candidate"] is None)
+        self.assertEqual(self.status()["stable"]["version"], "2")
+        self.end(load, "1", "2", "3")
+
     def test_killed_processes_fail_no_request(self):
         load = self.start()
         for _ in range(2):
             os.kill(self.status()["stable"]["process"], signal.SIGKILL)
-            self.wait(lambda status: status["stable"]["ready"])
-            time.sleep(0.3)
+            before = self.wait(lambda status: status["stable"]["ready"])["stable"]["requests"]
+            self.wait(lambda status, seen=before: status["stable"]["requests"] > seen + 100)
         self.assertEqual(self.status()["stable"]["restarts"], 2)
         self.deploy("2", "--canary", "50", "--bake", "3s")
         os.kill(self.status()["candidate"]["process"], signal.SIGKILL)
@@ -211,10 +223,15 @@ class DeployTest(unittest.TestCase):
         self.assertIn("resumed", [what for what, _ in self.history()])
         state = self.base / ".kingpost/deployments/m/state.json"
         self.call("stop")
-        state.write_text("{")
-        code, text = self.run_it(f"m/1={self.base}/1.onnx")
-        self.assertNotEqual(code, 0)
-        self.assertIn("deploy.state_damaged", text)
+        whole = json.loads(state.read_text())
+        for text in ("{", "[]", "{\"stable\": {}}", json.dumps({**whole, "candidate": {
+                         **whole["stable"], "path": ""}}),
+                     json.dumps({**whole, "candidate": whole["stable"],
+                                 "plan": {"phases": [{"percent": 0}]}})):
+            state.write_text(text)
+            code, said = self.run_it(f"m/1={self.base}/1.onnx")
+            self.assertNotEqual(code, 0, text)
+            self.assertIn("deploy.state_damaged", said)
 
     def test_only_who_has_the_token_gives_orders(self):
         self.deploy("1", "--http", str(self.port))

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "base/ed25519.h"
 #include "base/files.h"
@@ -34,8 +33,7 @@ Status write_secret(const std::string& path, std::string_view bytes) {
   }
   Status done = write_all(number, bytes, path);
   if (::fsync(number) != 0 && done) {
-    done = fail(Code::kUnavailable, "file.unreadable", "cannot write \"{}\": {}", shown(path, 200),
-                std::strerror(errno));
+    done = file_error(errno, "sync", path);
   }
   ::close(number);
   if (!done) ::unlink(path.c_str());

@@ -148,16 +148,12 @@ class Deploying {
     TRY_STATUS(make_folders(folder_));
     TRY(const Control control, reach());
     Json body = Json::object().set("source", deploy::to_json(source_));
-    TRY_STATUS(check_answer(control.ask("/deploy", body.set("plan", deploy::to_json(plan_)))));
+    auto asked = control.ask("/deploy", body.set("plan", deploy::to_json(plan_)));
+    if (!asked) return std::move(asked).error();
     return wait(control);
   }
 
  private:
-  static Status check_answer(const Result<Json>& answer) {
-    if (!answer) return answer.error();
-    return {};
-  }
-
   Status take_file() {
     config_.program = program_folder() + "/kingpost-serve";
     config_.words = {"--drain", "0"};
@@ -351,10 +347,7 @@ Status deploy_rollback_command(const Arguments& arguments) {
 Status deploy_stop_command(const Arguments& arguments) {
   TRY(const std::string folder, folder_of(arguments));
   TRY(const Control control, Control::of(folder));
-  TRY_STATUS([&]() -> Status {
-    TRY([[maybe_unused]] const Json status, control.ask("/stop"));
-    return {};
-  }());
+  if (auto asked = control.ask("/stop"); !asked) return std::move(asked).error();
   const auto until = Clock::now() + kPatience;
   while (store::Lock::holder(folder) && Clock::now() < until) std::this_thread::sleep_for(kLook);
   print("stopped\n");

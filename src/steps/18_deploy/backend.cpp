@@ -30,8 +30,13 @@ Json to_json(const Source& source) {
       .set("path", source.path);
 }
 
-Source source_from_json(const Json& json) {
-  return {json["model"].text(), json["version"].text(), json["path"].text()};
+Result<Source> source_from_json(const Json& json) {
+  Source out{json["model"].text(), json["version"].text(), json["path"].text()};
+  if (out.model.empty() || out.version.empty() || out.path.empty()) {
+    return fail(Code::kCorrupt, "deploy.state_damaged",
+                "the state is damaged: a version without model, version or path");
+  }
+  return out;
 }
 
 Backend::Backend(Source source, std::string program, std::vector<std::string> words,

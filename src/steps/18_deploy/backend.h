@@ -26,7 +26,8 @@ struct Source {
   std::string path;
 };
 Json to_json(const Source& source);
-Source source_from_json(const Json& json);
+/// Fails with `deploy.state_damaged` where a part is missing.
+Result<Source> source_from_json(const Json& json);
 
 class Backend {
  public:

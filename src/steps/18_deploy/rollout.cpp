@@ -91,6 +91,22 @@ Result<Plan> plan_from_json(const Json& json) {
   return out;
 }
 
+void NullRate::begin() {
+  ++phase_;
+  first_.reset();
+  value_.reset();
+}
+
+void NullRate::take(std::int64_t phase, double rows, double nulls) {
+  if (phase != phase_) return;
+  if (!first_ || rows < first_->rows) {
+    first_ = {rows, nulls};
+    value_.reset();
+  } else if (rows > first_->rows) {
+    value_ = (nulls - first_->nulls) / (rows - first_->rows);
+  }
+}
+
 std::string_view stage_word(Stage stage) {
   switch (stage) {
     case Stage::kStarting:

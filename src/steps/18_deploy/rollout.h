@@ -3,6 +3,7 @@
 // It decides by what it is told and by a clock that it is given, and does nothing itself.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,6 +57,30 @@ struct Seen {
   double p99_ms = 0;
   /// Of the predictions; nothing where it is not known.
   std::optional<double> null_rate;
+};
+
+/// The share of null predictions since a phase began, of counters that a process keeps since it was
+/// started.
+class NullRate {
+ public:
+  /// Another phase, or another version: what was asked for before is of no use any more.
+  void begin();
+  /// Of which phase a sample is that is asked for now.
+  std::int64_t phase() const { return phase_; }
+  /// A sample of an earlier phase is left alone. The first one is what later ones are held against,
+  /// and so is one of a process that was started anew.
+  void take(std::int64_t phase, double rows, double nulls);
+  /// Nothing before two samples, or without a row between them.
+  std::optional<double> value() const { return value_; }
+
+ private:
+  struct Sample {
+    double rows = 0;
+    double nulls = 0;
+  };
+  std::int64_t phase_ = 0;
+  std::optional<Sample> first_;
+  std::optional<double> value_;
 };
 
 enum class Stage { kStarting, kPhase, kStandby, kPromoted, kRolledBack };

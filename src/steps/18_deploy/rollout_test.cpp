@@ -77,6 +77,33 @@ TEST(Rollout, PlansSurviveTheirJson) {
   EXPECT_EQ(plan_from_json(broken).error().id(), "deploy.state_damaged");
 }
 
+TEST(NullRate, IsOfThisPhaseOnly) {
+  NullRate rate;
+  rate.begin();
+  const std::int64_t phase = rate.phase();
+  rate.take(phase, 100, 100);
+  EXPECT_EQ(rate.value(), std::nullopt);
+  // All that was null before the phase does not count.
+  rate.take(phase, 200, 110);
+  EXPECT_EQ(rate.value(), 0.1);
+  rate.begin();
+  EXPECT_EQ(rate.value(), std::nullopt);
+  // An answer that comes late, of the version before.
+  rate.take(phase, 300, 300);
+  rate.take(phase, 400, 400);
+  EXPECT_EQ(rate.value(), std::nullopt);
+  rate.take(rate.phase(), 1000, 10);
+  rate.take(rate.phase(), 1000, 10);
+  EXPECT_EQ(rate.value(), std::nullopt);
+  rate.take(rate.phase(), 1010, 15);
+  EXPECT_EQ(rate.value(), 0.5);
+  // The process was started anew.
+  rate.take(rate.phase(), 5, 5);
+  EXPECT_EQ(rate.value(), std::nullopt);
+  rate.take(rate.phase(), 10, 5);
+  EXPECT_EQ(rate.value(), 0.0);
+}
+
 TEST(Rollout, Guards) {
   EXPECT_EQ(guard_text(guard_of("p99 > 1s").value()), "p99>1s");
   EXPECT_EQ(guard_text(guard_of("p99>1us").value()), "p99>1us");

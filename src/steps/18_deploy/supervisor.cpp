@@ -3,18 +3,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <ctime>
-#include <functional>
 #include <thread>
 
-#include "base/digest.h"
 #include "base/files.h"
 #include "base/new_file.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "engines/http/server.h"
 #include "store/lock.h"
@@ -27,22 +23,6 @@ constexpr std::chrono::milliseconds kTick{50};
 
 std::string path_in(const std::string& folder, std::string_view file) {
   return format("{}/{}", folder, file);
-}
-
-// 32 random bytes, as hexadecimal digits.
-std::string secret() {
-  std::array<unsigned char, 32> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != std::ssize(bytes)) std::terminate();
-  std::string out;
-  for (const unsigned char each : bytes) out += format("{:02x}", each);
-  return out;
-}
-
-// Readable by this user only.
-Status write_private(const std::string& path, const std::string& text) {
-  TRY_STATUS(write_durably(path, text));
-  ::chmod(path.c_str(), 0600);
-  return {};
 }
 
 // A sum over the samples of a family in the text of /metrics.
@@ -82,11 +62,11 @@ class Running final : public Supervisor, public http::Handler {
     TRY(public_, http::Server::start(how, gateway_));
     http::ServerOptions own;
     own.threads = 1;
-    token_ = secret();
+    token_ = random_hex(32);
     TRY(control_, http::Server::start(own, *this));
     Json control = Json::object().set("port", control_->port()).set("token", token_);
     control.set("process", static_cast<std::int64_t>(::getpid()));
-    return write_private(path_in(folder_, kControlFile), control.pretty());
+    return write_durably(path_in(folder_, kControlFile), control.pretty(), kPrivateFile);
   }
 
   Status run() override {
@@ -136,7 +116,8 @@ class Running final : public Supervisor, public http::Handler {
     if (path == "/deploy") {
       TRY(const Json json, parse_json(body));
       TRY(Plan plan, plan_from_json(json["plan"]));
-      return begin(source_from_json(json["source"]), std::move(plan));
+      TRY(const Source source, source_from_json(json["source"]));
+      return begin(source, std::move(plan));
     }
     if (path == "/promote") return promote();
     if (path == "/rollback") return roll_back();
@@ -260,21 +241,25 @@ class Running final : public Supervisor, public http::Handler {
       }
       if (candidate_->port() == 0) return {};
       rollout_->ready(now);
-      candidate_->begin_counting();
+      begin_counting();
       note("ready", candidate_->source().version, rollout_->reason());
       return settle();
     }
     if (rollout_->stage() != Stage::kPhase) return {};
     Seen seen = candidate_->seen();
-    seen.null_rate = null_rate_;
+    seen.null_rate = null_rate_.value();
     look_at_nulls(now);
     if (!rollout_->tick(now, seen)) return {};
-    candidate_->begin_counting();
-    null_rate_.reset();
+    begin_counting();
     if (rollout_->stage() == Stage::kPhase) {
       note("next phase", candidate_->source().version, rollout_->reason());
     }
     return settle();
+  }
+
+  void begin_counting() {
+    candidate_->begin_counting();
+    null_rate_.begin();
   }
 
   // Once a second, of the process itself; the answer comes when it comes.
@@ -287,13 +272,15 @@ class Running final : public Supervisor, public http::Handler {
     looked_ = now;
     auto request = std::make_shared<http::ClientRequest>();
     request->target = "/metrics";
-    gateway_.client().ask(candidate_->port(), request, [this](Result<http::ClientAnswer> answer) {
-      if (!answer || answer->status != 200) return;
-      const double rows = sum_of(answer->body, "kingpost_rows_total");
-      const double nulls = sum_of(answer->body, "kingpost_null_predictions_total");
-      const std::lock_guard lock(mutex_);
-      if (rows > 0) null_rate_ = nulls / rows;
-    });
+    gateway_.client().ask(candidate_->port(), request,
+                          [this, phase = null_rate_.phase()](Result<http::ClientAnswer> answer) {
+                            if (!answer || answer->status != 200) return;
+                            const double rows = sum_of(answer->body, "kingpost_rows_total");
+                            const double nulls =
+                                sum_of(answer->body, "kingpost_null_predictions_total");
+                            const std::lock_guard lock(mutex_);
+                            null_rate_.take(phase, rows, nulls);
+                          });
   }
 
   void end() {
@@ -333,7 +320,27 @@ class Running final : public Supervisor, public http::Handler {
       out.set("candidate", deploy::to_json(candidate_->source()));
       out.set("plan", deploy::to_json(rollout_->plan()));
     }
-    return write_private(path_in(folder_, kStateFile), out.pretty());
+    return write_durably(path_in(folder_, kStateFile), out.pretty(), kPrivateFile);
+  }
+
+  static Error damaged(std::string_view why) {
+    return fail(Code::kCorrupt, "deploy.state_damaged", "the state is damaged: {}", why);
+  }
+
+  Status take_state(const Json& json) {
+    for (const auto& [key, into] :
+         {std::pair{"stable", &stable_}, {"standby", &standby_}, {"candidate", &candidate_}}) {
+      if (!json.has(key)) continue;
+      TRY(const Source source, source_from_json(json[key]));
+      *into = made(source);
+    }
+    if (json.has("previous")) {
+      TRY(previous_, source_from_json(json["previous"]));
+    }
+    if (candidate_ == nullptr) return {};
+    TRY(Plan plan, plan_from_json(json["plan"]));
+    rollout_.emplace(std::move(plan));
+    return {};
   }
 
   // A trial that was cut off begins anew.
@@ -342,17 +349,9 @@ class Running final : public Supervisor, public http::Handler {
     if (!exists(path)) return {};
     TRY(const std::string text, read_file(path));
     const auto json = parse_json(text);
-    if (!json || !json->is_object()) {
-      return fail(Code::kCorrupt, "deploy.state_damaged", "{} is damaged", path)
-          .hint("remove it to begin with nothing deployed");
-    }
-    if (json->has("stable")) stable_ = made(source_from_json((*json)["stable"]));
-    if (json->has("standby")) standby_ = made(source_from_json((*json)["standby"]));
-    if (json->has("previous")) previous_ = source_from_json((*json)["previous"]);
-    if (json->has("candidate")) {
-      TRY(Plan plan, plan_from_json((*json)["plan"]));
-      candidate_ = made(source_from_json((*json)["candidate"]));
-      rollout_.emplace(std::move(plan));
+    const Status taken = json && json->is_object() ? take_state(*json) : damaged("it is no JSON");
+    if (!taken) {
+      return Error(taken.error()).hint(format("remove {} to begin with nothing deployed", path));
     }
     note("resumed", stable_ == nullptr ? "" : stable_->source().version, {});
     return apply();
@@ -402,7 +401,7 @@ class Running final : public Supervisor, public http::Handler {
   std::vector<Shared> leaving_next_;
   std::optional<Rollout> rollout_;
   std::optional<Source> previous_;
-  std::optional<double> null_rate_;
+  NullRate null_rate_;
   Micros looked_ = 0;
   std::string last_outcome_;
   std::atomic<bool> stopping_{false};
