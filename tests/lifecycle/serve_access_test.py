@@ -4,6 +4,7 @@
 import hashlib
 import json
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -74,6 +75,19 @@ class AccessTest(ServingCase):
             check=True, capture_output=True)
         return paths
 
+    @staticmethod
+    def resumes(served, context):
+        """Whether a client goes on with the session of its first connection."""
+        session = None
+        for _ in range(2):
+            plain = socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
+            with context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as stream:
+                stream.sendall(b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert stream.recv(12) == b"HTTP/1.1 200"
+                session = stream.session
+                resumed = stream.session_reused
+        return resumed
+
     def test_tls(self):
         certificate, key = self.certificate("server")
         other, other_key = self.certificate("client")
@@ -107,6 +121,7 @@ class AccessTest(ServingCase):
             ask(strict, context)
         context.load_cert_chain(other, other_key)
         self.assertEqual(ask(strict, context), (200, "houses"))
+        self.assertTrue(self.resumes(strict, context))
         for wrong in ((certificate, other_key), (self.base / "none", key), (key, key)):
             self.refused("http.tls_unusable", "--model", f"houses={self.bundle}",
                          "--tls-certificate", wrong[0], "--tls-key", wrong[1])

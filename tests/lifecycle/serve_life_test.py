@@ -133,7 +133,7 @@ class LifeTest(ServingCase):
                    "datatype": "BYTES" if name == "kind" else "FP64",
                    "data": ["flat" if name == "kind" else 50.5] * rows} for name in names]
         body = json.dumps({"inputs": inputs}).encode()
-        post = (b"POST /v2/models/houses/infer HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
+        post = (b"POST /v2/models/houses/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
                 % (len(body), body))
         clients = [socket.create_connection(("127.0.0.1", served.port), timeout=SECONDS)
                    for _ in range(6)]

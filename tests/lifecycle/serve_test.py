@@ -223,7 +223,7 @@ class ServeTest(ServingCase):
                                          {"Content-Encoding": "gzip"})[0], 413)
 
     def test_hostile_requests(self):
-        post = b"POST /v2/models/houses/infer HTTP/1.1\r\n"
+        post = b"POST /v2/models/houses/infer HTTP/1.1\r\nHost: x\r\n"
         for data, status in [
                 (b"GARBAGE\r\n\r\n", 400), (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", None),
                 (post + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
@@ -245,17 +245,20 @@ class ServeTest(ServingCase):
 
     def test_requests_on_one_connection_are_answered_in_order(self):
         body = json.dumps(self.request()).encode()
-        post = b"POST /v2/models/houses/infer HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
-        last = b"GET /v2/models HTTP/1.1\r\nConnection: close\r\n\r\n"
+        post = (b"POST /v2/models/houses/infer HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+                % len(body))
+        last = b"GET /v2/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         out = self.served.raw(post + body + post + body + last)
         self.assertEqual(out.count(b"HTTP/1.1 200 OK"), 3)
         self.assertTrue(out.endswith(b'{"models":["houses"]}'))
         chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 50]), body[i:i + 50])
                           for i in range(0, len(body), 50))
-        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nConnection: close\r\n"
+        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nHost: x\r\n"
+                              b"Connection: close\r\n"
                               b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
         self.assertIn(b'"prediction"', out)
-        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nConnection: close\r\n"
+        out = self.served.raw(b"POST /v2/models/houses/infer HTTP/1.1\r\nHost: x\r\n"
+                              b"Connection: close\r\n"
                               b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n%s"
                               % (len(body), body))
         self.assertTrue(out.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK"))

@@ -105,6 +105,17 @@ Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRou
   return server;
 }
 
+// Both at a time, for so long as somebody waits for an answer; a second signal ends it.
+void drain(http::Server& server, grpc::Server* grpc_server) {
+  constexpr std::chrono::milliseconds kStep{25};
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  bool is_done = false;
+  while (!is_done && std::chrono::steady_clock::now() < until && !wait_for_signal(1)) {
+    is_done = server.drain(kStep);
+    if (grpc_server != nullptr) is_done = grpc_server->drain(kStep) && is_done;
+  }
+}
+
 Status serve(const Options& options) {
   // Threads that are made from here on leave these signals to this one.
   const sigset_t signals = ending_signals();
@@ -152,10 +163,7 @@ Status serve(const Options& options) {
   service.stop_soon();
   say("stopping\n");
   const bool at_once = options.drain > 0 && wait_for_signal(options.drain);
-  if (!at_once) {
-    if (grpc_server != nullptr) grpc_server->drain(std::chrono::seconds(30));
-    server->drain(std::chrono::seconds(30));
-  }
+  if (!at_once) drain(*server, grpc_server.get());
   // Requests that still wait are finished on a server that does not listen any more.
   if (grpc_server != nullptr) grpc_server->stop();
   server->stop();

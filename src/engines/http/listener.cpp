@@ -55,9 +55,9 @@ Status Listener::listen() {
   return loops_.listen(options_.address, options_.port);
 }
 
-void Listener::drain(std::chrono::milliseconds most) {
+bool Listener::drain(std::chrono::milliseconds most) {
   loops_.stop_accepting();
-  peers_.wind_down(most);
+  return peers_.wind_down(most);
 }
 
 }  // namespace kingpost::http

@@ -67,7 +67,7 @@ class Listener {
   /// Fails with `http.cannot_listen` or `http.tls_unusable`.
   Status listen();
   int port() const { return loops_.port(); }
-  void drain(std::chrono::milliseconds most);
+  bool drain(std::chrono::milliseconds most);
   void stop() { loops_.stop(); }
 
  private:

@@ -16,8 +16,8 @@ class Listening {
   virtual int port() const = 0;
   virtual std::size_t connections() const = 0;
   /// Accepts no more, lets go of connections on which nothing is asked, and returns when the others
-  /// have their answers or `most` has passed.
-  virtual void drain(std::chrono::milliseconds most) = 0;
+  /// have their answers or `most` has passed; true for the former. May be called again.
+  virtual bool drain(std::chrono::milliseconds most) = 0;
   /// Ends the loops: the handler is not called any more, and what is finished from now on is not
   /// sent. What the handler was given may still be held, and finished, until the server is gone.
   virtual void stop() = 0;

@@ -14,6 +14,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -35,6 +36,9 @@ std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
+// Bytes taken from a connection at a time, beyond what must be held together.
+constexpr std::size_t kReadAhead = 65536;
+
 // What connections share with their server.
 struct Shared {
   ServerOptions options;
@@ -46,6 +50,23 @@ struct Shared {
 
 using TlsStream = beast::ssl_stream<beast::tcp_stream>;
 
+// Why a head must not be answered as if it were plain: two readers of it could find two different
+// bodies (RFC 9112, 3.2, 6.1 and 6.3). Empty: it is.
+std::string_view ambiguity_of(const Parser& parser) {
+  using beast::http::field;
+  const auto& head = parser.get();
+  if (head.count(field::transfer_encoding) > 0) {
+    if (head.version() < 11) return "Transfer-Encoding is not for HTTP/1.0";
+    if (head.count(field::content_length) > 0) return "both Transfer-Encoding and Content-Length";
+    const bool is_chunked = head.count(field::transfer_encoding) == 1 &&
+                            beast::iequals(head[field::transfer_encoding], "chunked");
+    if (!is_chunked) return "a Transfer-Encoding other than chunked";
+  }
+  const std::size_t hosts = head.count(field::host);
+  if (hosts > 1 || (hosts == 0 && head.version() >= 11)) return "not one Host";
+  return {};
+}
+
 template <typename Stream>
 class Connection final : public Exchange,
                          public Peer,
@@ -54,7 +75,10 @@ class Connection final : public Exchange,
   /// `context`: what a stream with TLS is made with besides.
   template <typename... Context>
   Connection(tcp::socket socket, Loop& loop, Shared& shared, Context&... context)
-      : stream_(std::move(socket), context...), loop_(loop), shared_(shared) {
+      : stream_(std::move(socket), context...),
+        loop_(loop),
+        shared_(shared),
+        buffer_(shared.options.head_bytes + kReadAhead) {
     loop_.connections.fetch_add(1);
     shared_.peers.add(this);
   }
@@ -122,6 +146,7 @@ class Connection final : public Exchange,
     status_ = 200;
     headers_.clear();
     answer_.clear();
+    extensions_ = 0;
     is_idle_ = buffer_.size() == 0;
     lowest().expires_after(is_idle_ ? shared_.options.idle : shared_.options.slow);
     beast::http::async_read_header(
@@ -132,8 +157,12 @@ class Connection final : public Exchange,
   void on_head(Fault fault) {
     is_idle_ = false;
     if (fault) return refuse(fault);
+    if (const std::string_view why = ambiguity_of(*parser_); !why.empty()) return refuse(400, why);
     lowest().expires_after(shared_.options.slow);
-    if (header("Expect") != "100-continue") return read_body();
+    if (parser_->chunked()) parser_->on_chunk_header(chunk_head_);
+    const auto expected = parser_->get()[beast::http::field::expect];
+    const bool is_asked = parser_->get().version() >= 11;
+    if (!is_asked || !beast::iequals(expected, "100-continue")) return read_body();
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     net::async_write(stream_, net::buffer(kContinue),
                      [self = this->shared_from_this()](Fault wrong, std::size_t) {
@@ -159,20 +188,24 @@ class Connection final : public Exchange,
   // What cannot be read is answered where there may be somebody who listens.
   void refuse(Fault fault) {
     namespace http = beast::http;
-    keep_alive_ = false;
-    if (fault == http::error::header_limit) {
-      status_ = 431;
+    int status = 400;
+    if (fault == http::error::header_limit || fault == http::error::buffer_overflow) {
+      status = 431;
     } else if (fault == http::error::body_limit) {
-      status_ = 413;
+      status = 413;
     } else if (fault == http::error::end_of_stream || fault == http::error::partial_message ||
                fault.category() != make_error_code(http::error::bad_method).category()) {
       return close();
-    } else {
-      status_ = 400;
     }
+    refuse(status, fault.message());
+  }
+
+  void refuse(int status, std::string_view why) {
+    keep_alive_ = false;
+    status_ = status;
     headers_ = "Content-Type: application/json\r\n";
     answer_ = "{\"error\":";
-    add_json_text(answer_, format("malformed request: {}", fault.message()));
+    add_json_text(answer_, format("malformed request: {}", why));
     answer_ += '}';
     is_refused_ = true;
     send();
@@ -186,8 +219,12 @@ class Connection final : public Exchange,
     if (shared_.options.access_log != nullptr) note();
     const auto reason = view(
         beast::http::obsolete_reason(beast::http::int_to_status(static_cast<unsigned>(status_))));
+    // A client of HTTP/1.0 is told that the connection stays; to others that goes without saying.
+    std::string_view connection;
+    if (!keep_alive_) connection = "Connection: close\r\n";
+    if (keep_alive_ && parser_->get().version() < 11) connection = "Connection: keep-alive\r\n";
     head_ = format("HTTP/1.1 {} {}\r\nContent-Length: {}\r\n{}{}\r\n", status_, reason,
-                   answer_.size(), keep_alive_ ? "" : "Connection: close\r\n", headers_);
+                   answer_.size(), connection, headers_);
     const std::array<net::const_buffer, 2> parts = {
         net::buffer(head_), head_only ? net::const_buffer() : net::buffer(answer_)};
     lowest().expires_after(shared_.options.slow);
@@ -214,7 +251,6 @@ class Connection final : public Exchange,
     // One huge request must not hold its memory for ever.
     constexpr std::size_t kKept = std::size_t{1} << 20;
     if (answer_.capacity() > kKept) answer_ = {};
-    if (buffer_.size() == 0 && buffer_.capacity() > kKept) buffer_ = {};
     read_head();
   }
 
@@ -229,7 +265,15 @@ class Connection final : public Exchange,
   Stream stream_;
   Loop& loop_;
   Shared& shared_;
+  // What is read ahead: a head or the line before a chunk must fit into it.
   beast::flat_buffer buffer_;
+  /// Bytes of a body's chunk extensions (RFC 9112, 7.1.1), of no use to anybody here.
+  std::size_t extensions_ = 0;
+  std::function<void(std::uint64_t, beast::string_view, Fault&)> chunk_head_ =
+      [this](std::uint64_t, beast::string_view extensions, Fault& fault) {
+        extensions_ += extensions.size();
+        if (extensions_ > shared_.options.head_bytes) fault = beast::http::error::header_limit;
+      };
   std::optional<Parser> parser_;
   int status_ = 200;
   std::string headers_;
@@ -262,9 +306,9 @@ class BeastServer final : public Server {
   int port() const override { return listener_.port(); }
   std::size_t connections() const override { return shared_.peers.count(); }
   void stop() override { listener_.stop(); }
-  void drain(std::chrono::milliseconds most) override {
+  bool drain(std::chrono::milliseconds most) override {
     shared_.draining.store(true);
-    listener_.drain(most);
+    return listener_.drain(most);
   }
 
   std::map<int, std::uint64_t> answers() const override {

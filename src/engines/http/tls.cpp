@@ -49,6 +49,11 @@ Result<std::unique_ptr<Tls>> tls_of(const TlsFiles& files, std::string protocol)
       return unusable(files.client_authorities, fault);
     }
   }
+  // Without it a client that shows a certificate cannot go on with an earlier session.
+  constexpr std::string_view kOurs = "kingpost";
+  ::SSL_CTX_set_session_id_context(context.native_handle(),
+                                   reinterpret_cast<const unsigned char*>(kOurs.data()),
+                                   static_cast<unsigned>(kOurs.size()));
   ::SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   ::SSL_CTX_set_alpn_select_cb(context.native_handle(), choose, out.get());
   return out;

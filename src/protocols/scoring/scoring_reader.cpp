@@ -115,9 +115,11 @@ class Reading {
   static constexpr std::string_view kNames =
       "\"dataframe_split\", \"dataframe_records\", \"instances\", \"inputs\"";
 
-  void add_row() {
+  Status add_row() {
+    if (!has_room(out_.cells.size(), width_)) return too_many_values();
     ++out_.rows;
     out_.cells.resize(out_.cells.size() + width_);
+    return {};
   }
 
   void add_fault(std::string_view field, std::string why) {
@@ -198,8 +200,8 @@ class Reading {
     if (!fine) add_fault("", format("has {} values, and a row has {}", count, fields_.size()));
   }
 
-  void add(const element& row) {
-    add_row();
+  Status add(const element& row) {
+    TRY_STATUS(add_row());
     object record;
     array values;
     if (row.get_object().get(record) == simdjson::SUCCESS) {
@@ -212,6 +214,7 @@ class Reading {
       add_fault("", "is neither an object nor a list");
     }
     ++row_;
+    return {};
   }
 
   Status list(std::string_view key, const element& value) {
@@ -222,7 +225,7 @@ class Reading {
       if (key == "dataframe_records" && !is_record) {
         return malformed("row {} of \"dataframe_records\" is no object", row_);
       }
-      add(each);
+      TRY_STATUS(add(each));
     }
     return {};
   }
@@ -247,7 +250,7 @@ class Reading {
                        *rows);
     }
     if (!rows) {
-      for (std::size_t i = 0; i < count; ++i) add_row();
+      for (std::size_t i = 0; i < count; ++i) TRY_STATUS(add_row());
     }
     rows = count;
     row_ = 0;
@@ -305,7 +308,7 @@ class Reading {
       return malformed("row {} of \"data\" has {} values, and there are {} columns", row_,
                        values.size(), places.size());
     }
-    add_row();
+    TRY_STATUS(add_row());
     std::size_t at = 0;
     for (const element& each : values) {
       if (places[at]) fill(*places[at], each);
@@ -324,6 +327,13 @@ class Reading {
 };
 
 }  // namespace
+
+Error too_many_values() {
+  return fail(Code::kExhausted, "infer.too_many_values",
+              "the request has more than {} values, those counted that its rows leave out",
+              kMostCells)
+      .hint("send the rows in several requests, or as tensors to /v2/models/NAME/infer");
+}
 
 struct Reader::State {
   simdjson::dom::parser parser;

@@ -65,6 +65,17 @@ struct Rows {
   std::vector<Fault> faults;
 };
 
+/// Of one request, so that a body of short rows cannot take far more memory than it has bytes.
+inline constexpr std::size_t kMostCells = 4'000'000;
+
+/// Whether a request with so many cells can take those of another row.
+inline bool has_room(std::size_t cells, std::size_t width) {
+  return cells + width <= kMostCells;
+}
+
+/// `infer.too_many_values` (Code::kExhausted).
+Error too_many_values();
+
 /// How many faults are told of one request.
 inline constexpr std::size_t kMostFaults = 100;
 
@@ -84,7 +95,7 @@ class Reader {
 
   /// A row is an object, or a list of values in the order of the fields. Texts lie in this reader
   /// until the next `read`. Keys on the outermost level that are not known are ignored. Fails with
-  /// `infer.json_malformed` or `infer.rows_malformed`.
+  /// `infer.json_malformed`, `infer.rows_malformed` or `infer.too_many_values`.
   Result<Rows> read(std::string_view body, Form form, std::span<const WantedField> fields);
 
  private:

@@ -108,5 +108,19 @@ TEST(scoring_reader, what_is_malformed) {
   }
 }
 
+// Three bytes a row, and two values that it leaves out.
+TEST(scoring_reader, values_that_rows_leave_out_count) {
+  const auto body = [](std::size_t rows) {
+    std::string out = "[{}";
+    for (std::size_t i = 1; i < rows; ++i) out += ",{}";
+    return out + "]";
+  };
+  Reader reader;
+  const auto rows = reader.read(body(kMostCells / 2), Form::kInstances, kFields);
+  ASSERT_TRUE(rows) << rows.error().what();
+  EXPECT_EQ(rows->rows, std::ssize(rows->cells) / 2);
+  EXPECT_EQ(read(body(kMostCells / 2 + 1), Form::kInstances), "infer.too_many_values");
+}
+
 }  // namespace
 }  // namespace kingpost::scoring

@@ -74,6 +74,7 @@ Result<scoring::Rows> rows_of_csv(std::string_view body,
                        records.fields.size(), places.size());
     }
     const std::size_t first = out.cells.size();
+    if (!scoring::has_room(first, fields.size())) return scoring::too_many_values();
     out.cells.resize(first + fields.size());
     for (std::size_t i = 0; i < places.size(); ++i) {
       if (!places[i]) continue;

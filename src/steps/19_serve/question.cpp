@@ -144,6 +144,15 @@ Result<Question> question_of(const InferRequest& request, const onnx::Session& s
   if (!by_rows) return out;
   TRY_STATUS(same_rows(out.inputs, model));
   out.rows = out.inputs[0].shape[0];
+  const bool is_hollow =
+      out.rows > 0 && std::all_of(out.inputs.begin(), out.inputs.end(), [](const auto& input) {
+        return input.data.empty() && input.texts.empty();
+      });
+  // So many rows would cost a client nothing, and the server a loop over each.
+  if (is_hollow) {
+    return refused("serve.input_shape", "the {} rows for model '{}' hold no value", out.rows,
+                   model);
+  }
   return out;
 }
 

@@ -22,7 +22,7 @@ std::span<const std::int64_t> with_rows(std::span<const std::int64_t> shape, std
 InferTensor rows_of(const InferTensor& whole, std::int64_t from, std::int64_t rows, Arena& arena) {
   const auto all = static_cast<std::size_t>(whole.shape[0]);
   const auto part = [&](auto values) {
-    const std::size_t each = values.size() / all;
+    const std::size_t each = all == 0 ? 0 : values.size() / all;
     return values.subspan(static_cast<std::size_t>(from) * each,
                           static_cast<std::size_t>(rows) * each);
   };

@@ -9,8 +9,7 @@
 
 namespace kingpost::steps::serve {
 
-/// Rows [from, from + rows) of a tensor, looked at where they lie. Requires: the tensor has more
-/// than 0 rows, and these among them.
+/// Rows [from, from + rows) of a tensor, looked at where they lie. Requires: the tensor has these.
 records::InferTensor rows_of(const records::InferTensor& whole, std::int64_t from,
                              std::int64_t rows, Arena& arena);
 

@@ -134,6 +134,9 @@ TEST_F(RowsTest, csv_is_read_by_the_types_of_the_columns) {
             "1 2 0.5 null 1 86400000000 1000000 a \"b\"");
   EXPECT_EQ(csv(names + "\n,x,,,,,,\n"), "count: \"x\" is not a whole number");
   EXPECT_EQ(csv("count,count\n1,2\n"), "infer.csv_malformed");
+  std::string many = "count\n";
+  for (std::size_t i = 0; i < scoring::kMostCells / 4; ++i) many += "1\n";
+  EXPECT_EQ(csv(many), "infer.too_many_values");
   EXPECT_EQ(csv(""), "infer.csv_malformed");
   EXPECT_EQ(csv(names + "1,2\n"), "infer.csv_malformed");
   EXPECT_EQ(csv(names + "\"a\"b,1,2,3,4,true,,\n"), "infer.csv_malformed");

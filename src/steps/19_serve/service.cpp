@@ -14,10 +14,14 @@ Service::Service(const ServiceOptions& options)
                                                        options.queue_rows, options.batch_rows,
                                                        options.batch_delay, options.timeout})) {}
 
-Service::~Service() = default;
+// What the workers end may still become an errand.
+Service::~Service() {
+  workers_.reset();
+}
 
 void Service::refused(std::string_view model, const Error& error) {
-  errors_.add(error.id() == "serve.model_unknown" ? std::string_view() : model, error.id());
+  const bool is_known = !model.empty() && repository_.find(model, {}).has_value();
+  errors_.add(is_known ? model : std::string_view(), error.id());
 }
 
 void Service::infer(const records::InferRequest& request, records::InferResponse& response,

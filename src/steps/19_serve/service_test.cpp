@@ -188,6 +188,22 @@ TEST_F(ServiceTest, WaitingRequestsAreAskedTogetherAndEachGetsItsOwn) {
   EXPECT_EQ(statistics().pending(), 0);
 }
 
+TEST_F(ServiceTest, RequestsWithoutRowsAreAskedTogetherToo) {
+  ServiceOptions options;
+  options.threads = 1;
+  options.batch_delay = std::chrono::milliseconds(20);
+  start(options);
+  std::vector<std::unique_ptr<Ask>> asks;
+  for (int i = 0; i < 4; ++i) {
+    asks.push_back(std::make_unique<Ask>(std::vector<double>()));
+    service->infer(asks.back()->request, asks.back()->response, asks.back()->ending);
+  }
+  for (const auto& each : asks) {
+    ASSERT_TRUE(each->ending.wait());
+    EXPECT_TRUE(each->is_right(0.5));
+  }
+}
+
 TEST_F(ServiceTest, ManyAskersAtOnce) {
   ServiceOptions options;
   options.threads = 2;
@@ -276,6 +292,9 @@ TEST_F(ServiceTest, TheServersOwnTimeoutHoldsForRequestsThatSayNone) {
   Ask own({1});
   own.request.timeout = std::chrono::seconds(60);
   EXPECT_TRUE(own.ask(*service));
+  Ask longest({1});
+  longest.request.timeout = std::chrono::microseconds::max();
+  EXPECT_TRUE(longest.ask(*service));
 }
 
 TEST_F(ServiceTest, WrongRequestsAreRefusedInTritonsWords) {
@@ -325,6 +344,18 @@ TEST_F(ServiceTest, WrongRequestsAreRefusedInTritonsWords) {
   rows.request.inputs[1].texts = rows.request.inputs[1].texts.first(1);
   EXPECT_THAT(refusal(rows), HasSubstr("has 2 rows and input 'place' has 1"));
   EXPECT_EQ(statistics().failures(Failure::kOther), 7U);
+}
+
+TEST_F(ServiceTest, ErrorsAreCountedByModelsThatThereAreOnly) {
+  start({});
+  const Error error = fail(Code::kInvalidInput, "infer.json_malformed", "no JSON");
+  service->refused("adding", error);
+  for (int i = 0; i < 1000; ++i) service->refused("\xFF" + std::to_string(i), error);
+  const std::vector<ErrorCounts::Row> rows = service->errors();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].model, "");
+  EXPECT_EQ(rows[0].count, 1000U);
+  EXPECT_EQ(rows[1].model, "adding");
 }
 
 TEST_F(ServiceTest, OnlyTheOutputsThatAreAskedFor) {

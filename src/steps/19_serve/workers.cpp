@@ -7,6 +7,9 @@
 namespace kingpost::steps::serve {
 namespace {
 
+// What is longer than any server runs would not fit into a clock.
+constexpr std::chrono::hours kLongestTimeout{24 * 365};
+
 // A request without rows takes a place too.
 std::int64_t places(const Asked& asked) {
   return std::max<std::int64_t>(asked.question.rows, 1);
@@ -39,7 +42,8 @@ void Workers::add(Asked asked, Completion& completion) {
   Statistics& statistics = asked.model->statistics();
   Waiting waiting{std::move(asked), &completion, std::nullopt};
   const auto own = waiting.asked.request->timeout;
-  const auto timeout = own.count() > 0 ? own : options_.timeout;
+  const auto timeout = std::min<std::chrono::microseconds>(own.count() > 0 ? own : options_.timeout,
+                                                           kLongestTimeout);
   if (timeout.count() > 0) waiting.deadline = waiting.asked.arrived + timeout;
   {
     const std::lock_guard lock(mutex_);

@@ -111,12 +111,13 @@ struct ServerOptions {
   std::size_t head_bytes = 16384;
   /// Calls of one connection at a time.
   std::uint32_t calls = 1000;
-  /// What all half-sent messages of one connection may hold.
+  /// What all half-sent messages of one connection may hold, and all answers it does not take.
   std::size_t connection_bytes = std::size_t{256} << 20;
   std::size_t connections = 20'000;
   /// A connection without a call.
   std::chrono::seconds idle{600};
-  /// Without a byte amid a message or before the first one.
+  /// Without a byte amid a message or before the first one, or without taking of the answers that
+  /// wait for it.
   std::chrono::seconds slow{30};
   http::TlsFiles tls;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <boost/asio/dispatch.hpp>
+#include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
@@ -59,6 +59,22 @@ class CallOfStream final : public Call {
   std::atomic<bool> cancelled_{false};
 };
 
+// Bytes that have to go on while something waits for them.
+class Progress {
+ public:
+  bool moves(bool is_waited_for, std::uint64_t bytes, Clock::time_point now) {
+    const bool out = !is_waited_for || bytes != bytes_;
+    if (out) last_ = now;
+    bytes_ = bytes;
+    return out;
+  }
+  Clock::duration stood(Clock::time_point now) const { return now - last_; }
+
+ private:
+  std::uint64_t bytes_ = 0;
+  Clock::time_point last_ = Clock::now();
+};
+
 using TlsStream = net::ssl::stream<tcp::socket>;
 
 template <typename Stream>
@@ -108,21 +124,32 @@ class Connection final : public Events,
     });
   }
   void send(std::int32_t stream, Message message) override {
-    net::dispatch(stream_.get_executor(),
-                  [self = this->shared_from_this(), stream, message = std::move(message)] {
-                    self->session_.send(stream, message);
-                    self->flush();
-                  });
+    in_order([self = this->shared_from_this(), stream, message = std::move(message)] {
+      self->session_.send(stream, message);
+      self->flush();
+    });
   }
   void finish(std::int32_t stream, StatusCode code, std::string text) override {
-    net::dispatch(stream_.get_executor(),
-                  [self = this->shared_from_this(), stream, code, text = std::move(text)] {
-                    self->session_.finish(stream, code, text);
-                    self->flush();
-                  });
+    in_order([self = this->shared_from_this(), stream, code, text = std::move(text)] {
+      self->session_.finish(stream, code, text);
+      self->flush();
+    });
   }
 
  private:
+  // At once on the loop's thread, unless something of another thread is still on its way there: a
+  // status must not overtake the messages before it.
+  template <typename Work>
+  void in_order(Work work) {
+    const bool is_on_loop = loop_.context.get_executor().running_in_this_thread();
+    if (is_on_loop && on_their_way_.load(std::memory_order_acquire) == 0) return work();
+    on_their_way_.fetch_add(1, std::memory_order_acq_rel);
+    net::post(stream_.get_executor(), [work = std::move(work), self = this->shared_from_this()] {
+      self->on_their_way_.fetch_sub(1, std::memory_order_acq_rel);
+      work();
+    });
+  }
+
   void begun(std::int32_t stream, Head head) override {
     calls_[stream] =
         std::make_shared<CallOfStream>(this->weak_from_this(), stream, std::move(head));
@@ -153,6 +180,8 @@ class Connection final : public Events,
     stream_.async_read_some(net::buffer(in_),
                             [self = this->shared_from_this()](Fault fault, std::size_t size) {
                               if (fault) return self->close();
+                              // Bytes may have come before a close that this thread did meanwhile.
+                              if (!self->socket().is_open()) return;
                               self->last_ = Clock::now();
                               // What is answered meanwhile goes out together.
                               self->is_receiving_ = true;
@@ -165,7 +194,9 @@ class Connection final : public Events,
   }
 
   void flush() {
-    if (!is_open_ || is_receiving_ || is_writing_ || !socket().is_open()) return;
+    if (!is_open_ || is_receiving_ || !socket().is_open()) return;
+    if (session_.output_bytes() > shared_.options.connection_bytes) return close();
+    if (is_writing_) return;
     constexpr std::size_t kTogether = std::size_t{256} << 10;
     out_.clear();
     session_.take_output(out_, kTogether);
@@ -188,13 +219,24 @@ class Connection final : public Events,
     timer_.expires_after(std::chrono::seconds(1));
     timer_.async_wait([self = this->shared_from_this()](Fault fault) {
       if (fault || !self->socket().is_open()) return;
-      const auto quiet = Clock::now() - self->last_;
+      const auto now = Clock::now();
+      const auto quiet = now - self->last_;
       const bool is_stuck = self->is_writing_ || self->session_.is_waiting();
       if (is_stuck && quiet > self->shared_.options.slow) return self->close();
+      if (self->stands_still(now)) return self->close();
       const bool is_idle = self->session_.streams() == 0;
       if (is_idle && quiet > self->shared_.options.idle && !self->is_shut_down_) self->wind_down();
       self->watch();
     });
+  }
+
+  // Whether a client that may be sending other frames all the while neither takes its answers nor
+  // ends its messages.
+  bool stands_still(Clock::time_point now) {
+    const bool takes = answers_.moves(session_.output_bytes() > 0, session_.sent_bytes(), now);
+    const bool gives = messages_.moves(session_.is_waiting(), session_.received_bytes(), now);
+    return (!takes && answers_.stood(now) > shared_.options.slow) ||
+           (!gives && messages_.stood(now) > shared_.options.slow);
   }
 
   void close() {
@@ -217,6 +259,10 @@ class Connection final : public Events,
   std::array<char, 65536> in_;
   std::string out_;
   Clock::time_point last_;
+  Progress answers_;
+  Progress messages_;
+  /// What other threads gave to the loop, and it has not done.
+  std::atomic<std::int64_t> on_their_way_{0};
   /// Behind the handshake.
   bool is_open_ = false;
   bool is_receiving_ = false;
@@ -245,7 +291,7 @@ class AsioServer final : public Server {
   int port() const override { return listener_.port(); }
   std::size_t connections() const override { return shared_.peers.count(); }
   void stop() override { listener_.stop(); }
-  void drain(std::chrono::milliseconds most) override { listener_.drain(most); }
+  bool drain(std::chrono::milliseconds most) override { return listener_.drain(most); }
 
  private:
   mutable Shared shared_;

@@ -118,6 +118,10 @@ struct Session::State {
   std::map<std::int32_t, Stream> streams;
   /// What half-read messages hold.
   std::size_t held = 0;
+  /// What messages hold that were not sent.
+  std::size_t output = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
   bool has_frames = false;
   bool is_broken = false;
 
@@ -310,6 +314,7 @@ bool Session::State::take_prefix(Stream& stream, std::string_view& bytes) {
 }
 
 void Session::State::feed(Stream& stream, std::string_view bytes) {
+  received += bytes.size();
   while (!stream.is_finished) {
     if (!stream.has_prefix && !take_prefix(stream, bytes)) return;
     const std::size_t more = std::min(stream.wanted - stream.bytes.size(), bytes.size());
@@ -344,6 +349,7 @@ void Session::State::close(std::int32_t id) {
   const auto found = streams.find(id);
   if (found == streams.end()) return;
   held -= found->second.bytes.size();
+  output -= found->second.out.size() - found->second.sent;
   streams.erase(found);
   events.closed(id);
 }
@@ -380,6 +386,7 @@ void Session::State::send(Stream& stream, const Message& message) {
     stream.out += static_cast<char>(message.bytes.size() >> shift & 255U);
   }
   stream.out += message.bytes;
+  output += kPrefix + message.bytes.size();
   submit_headers(stream);
   resume(stream);
 }
@@ -406,6 +413,8 @@ ssize_t Session::State::read_out(Stream& stream, std::uint8_t* into, std::size_t
   }
   std::copy_n(stream.out.data() + stream.sent, size, into);
   stream.sent += size;
+  output -= size;
+  sent += size;
   if (stream.sent < stream.out.size()) return static_cast<ssize_t>(size);
   stream.out.clear();
   stream.sent = 0;
@@ -466,6 +475,18 @@ bool Session::is_done() const {
 
 std::size_t Session::streams() const {
   return state_->streams.size();
+}
+
+std::size_t Session::output_bytes() const {
+  return state_->output;
+}
+
+std::uint64_t Session::sent_bytes() const {
+  return state_->sent;
+}
+
+std::uint64_t Session::received_bytes() const {
+  return state_->received;
 }
 
 bool Session::is_waiting() const {

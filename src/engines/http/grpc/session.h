@@ -53,6 +53,11 @@ class Session {
   /// Nothing is left to be read or written.
   bool is_done() const;
   std::size_t streams() const;
+  /// Of messages that wait for the client to take them.
+  std::size_t output_bytes() const;
+  /// Of messages, so far.
+  std::uint64_t sent_bytes() const;
+  std::uint64_t received_bytes() const;
   /// Amid a message, or before the first frame: the client has to send more.
   bool is_waiting() const;
 

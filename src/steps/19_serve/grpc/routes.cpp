@@ -162,13 +162,14 @@ void GrpcRoutes::change(const std::shared_ptr<Call>& call, std::string_view meth
                   "request");
   }
   // Reading a model may take seconds, and a loop must not be held up.
-  service_.later([this, call, model = wanted->model, is_load] {
-    Repository& repository = service_.repository();
+  // Without these routes: they go before the service does.
+  service_.later([&service = service_, call, model = wanted->model, is_load] {
+    Repository& repository = service.repository();
     const Status done = is_load ? repository.load(model) : repository.unload(model);
-    if (!done) return refuse(service_, *call, done.error());
+    if (!done) return refuse(service, *call, done.error());
     // Both answers are messages without fields.
     call->send({});
-    finish(service_, *call, StatusCode::kOk, {});
+    finish(service, *call, StatusCode::kOk, {});
   });
 }
 

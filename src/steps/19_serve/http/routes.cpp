@@ -290,18 +290,18 @@ void HttpRoutes::route_repository(const Target& target, const Shared& exchange) 
   if (is_index) {
     return send(exchange, index_of(service_.repository().index((*json)["ready"].boolean())));
   }
-  if (target.is(4, "unload")) {
-    return send(exchange, service_.repository().unload(target.parts[3]));
-  }
+  const bool is_load = target.is(4, "load");
   for (const auto& [key, value] : (*json)["parameters"].entries()) {
-    if (key != "config" && !starts_with(key, "file:")) continue;
+    if (!is_load || (key != "config" && !starts_with(key, "file:"))) continue;
     return refuse(exchange, 501,
                   "a model is loaded as it lies there: 'config' and files are not "
                   "taken with a request");
   }
-  // Reading a model may take seconds, and a loop must not be held up.
-  service_.later([this, exchange, model = target.parts[3]] {
-    send(exchange, service_.repository().load(model));
+  // Reading a model may take seconds, another change waits for it, and a loop must not be held up.
+  // Without these routes: they go before the service does.
+  service_.later([&service = service_, exchange, model = target.parts[3], is_load] {
+    Repository& repository = service.repository();
+    send(exchange, is_load ? repository.load(model) : repository.unload(model));
   });
 }
 

@@ -57,7 +57,10 @@ class RowCall final : public Completion {
     if (!read) {
       const std::unique_ptr<RowCall> self(this);
       const Error& error = read.error();
-      return refuse_it(error.id() == "serve.body_type" ? 415 : http_status(error.code()), error);
+      int status = http_status(error.code());
+      if (error.id() == "serve.body_type") status = 415;
+      if (error.id() == "infer.too_many_values") status = 413;
+      return refuse_it(status, error);
     }
     // No rows is no question.
     if (rows_.rows == 0) return done({});

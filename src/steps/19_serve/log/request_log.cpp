@@ -30,6 +30,8 @@ using records::InferTensor;
 
 // Rows of a file are written together when there are so many, or when it is rotated.
 constexpr std::size_t kGroupRows = 10'000;
+// A client may choose how wide a free dimension is; wider rows are not kept.
+constexpr std::size_t kMostColumns = 4096;
 
 std::string gzip(std::string_view bytes) {
   return archive::compress(bytes, archive::Coding::kGzip);
@@ -50,13 +52,37 @@ Type type_of(Datatype datatype) {
   }
 }
 
-// A column of the file: one place of a row of an input or output.
-struct Lane {
-  std::size_t tensor = 0;
-  std::size_t place = 0;
-  std::size_t width = 1;
+// A tensor of a request as columns of the file, one for each place of a row.
+struct Lanes {
+  std::string name;
   Datatype datatype = Datatype::kFp64;
+  std::size_t width = 1;
+
+  bool operator==(const Lanes& other) const {
+    return name == other.name && datatype == other.datatype && width == other.width;
+  }
 };
+
+Lanes lanes_of(const InferTensor& tensor, std::int64_t rows) {
+  const std::size_t elements =
+      tensor.datatype == Datatype::kBytes
+          ? tensor.texts.size()
+          : tensor.data.size() / std::max<std::size_t>(1, records::element_size(tensor.datatype));
+  const auto width = rows == 0 ? 0 : elements / static_cast<std::size_t>(rows);
+  return {std::string(tensor.name), tensor.datatype, width};
+}
+
+// A name from outside as part of a file's name.
+std::string file_word(std::string_view name) {
+  constexpr std::size_t kLongest = 64;
+  std::string out(name.substr(0, kLongest));
+  for (char& each : out) {
+    const bool is_plain = (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
+                          (each >= '0' && each <= '9') || each == '.' || each == '_';
+    if (!is_plain) each = each == '-' ? '-' : '_';
+  }
+  return out;
+}
 
 template <typename T>
 void put_number(const InferTensor& tensor, std::size_t at, Values& into) {
@@ -126,8 +152,10 @@ class RequestLog::File {
     std::vector<parquet::Column> columns = {
         {"prediction_id", Type::kText}, {"row", Type::kInt64},  {"time", Type::kTimestamp},
         {"latency_us", Type::kInt64},   {"model", Type::kText}, {"version", Type::kText}};
-    add_lanes(entry.inputs, "", columns, inputs_);
-    add_lanes(entry.outputs, "output.", columns, outputs_);
+    inputs_ = lanes_of(entry.inputs, entry.rows);
+    outputs_ = lanes_of(entry.outputs, entry.rows);
+    add_columns(inputs_, "", columns);
+    add_columns(outputs_, "output.", columns);
     for (const auto& each : columns) values_.emplace_back(each.type);
     writer_.emplace(columns, gzip);
   }
@@ -140,9 +168,11 @@ class RequestLog::File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
-  /// The tensors of an entry are those that the file was begun with.
+  /// The tensors of an entry have the names, types and widths of those that the file was begun
+  /// with.
   bool fits(const Entry& entry) const {
-    return entry.inputs.size() == width(inputs_) && entry.outputs.size() == width(outputs_);
+    return lanes_of(entry.inputs, entry.rows) == inputs_ &&
+           lanes_of(entry.outputs, entry.rows) == outputs_;
   }
 
   Status add(const Entry& entry) {
@@ -157,9 +187,11 @@ class RequestLog::File {
       std::size_t at = 6;
       for (const auto* side : {&inputs_, &outputs_}) {
         const auto& tensors = side == &inputs_ ? entry.inputs : entry.outputs;
-        for (const Lane& lane : *side) {
-          put_value(tensors[lane.tensor], static_cast<std::size_t>(row) * lane.width + lane.place,
-                    values_[at++]);
+        for (std::size_t i = 0; i < side->size(); ++i) {
+          const std::size_t width = (*side)[i].width;
+          for (std::size_t place = 0; place < width; ++place) {
+            put_value(tensors[i], static_cast<std::size_t>(row) * width + place, values_[at++]);
+          }
         }
       }
     }
@@ -187,23 +219,18 @@ class RequestLog::File {
   }
 
  private:
-  static std::size_t width(const std::vector<Lane>& lanes) {
-    return lanes.empty() ? 0 : lanes.back().tensor + 1;
+  static std::vector<Lanes> lanes_of(const std::vector<InferTensor>& tensors, std::int64_t rows) {
+    std::vector<Lanes> out;
+    for (const InferTensor& each : tensors) out.push_back(serve::lanes_of(each, rows));
+    return out;
   }
 
-  static void add_lanes(const std::vector<InferTensor>& tensors, std::string_view prefix,
-                        std::vector<parquet::Column>& columns, std::vector<Lane>& into) {
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-      const InferTensor& tensor = tensors[i];
-      std::size_t per_row = 1;
-      for (std::size_t d = 1; d < tensor.shape.size(); ++d) {
-        per_row *= static_cast<std::size_t>(tensor.shape[d]);
-      }
-      for (std::size_t place = 0; place < per_row; ++place) {
-        const std::string suffix = per_row > 1 ? format("[{}]", place) : std::string();
-        columns.push_back(
-            {format("{}{}{}", prefix, tensor.name, suffix), type_of(tensor.datatype)});
-        into.push_back({i, place, per_row, tensor.datatype});
+  static void add_columns(const std::vector<Lanes>& tensors, std::string_view prefix,
+                          std::vector<parquet::Column>& columns) {
+    for (const Lanes& each : tensors) {
+      for (std::size_t place = 0; place < each.width; ++place) {
+        const std::string suffix = each.width > 1 ? format("[{}]", place) : std::string();
+        columns.push_back({format("{}{}{}", prefix, each.name, suffix), type_of(each.datatype)});
       }
     }
   }
@@ -234,8 +261,8 @@ class RequestLog::File {
   std::int64_t written_ = 0;
   std::int64_t rows_ = 0;
   bool is_whole_ = false;
-  std::vector<Lane> inputs_;
-  std::vector<Lane> outputs_;
+  std::vector<Lanes> inputs_;
+  std::vector<Lanes> outputs_;
   std::vector<Values> values_;
   std::optional<parquet::Writer> writer_;
 };
@@ -272,9 +299,14 @@ void RequestLog::add(const ServedModel& model, std::string_view id, const Questi
                      const records::InferResponse& answer, std::int64_t latency_us) {
   const auto count = static_cast<std::uint64_t>(question.rows);
   std::size_t bytes = 0;
-  for (const InferTensor& each : question.inputs) bytes += bytes_of(each);
-  for (const InferTensor& each : answer.outputs) bytes += bytes_of(each);
-  if (bytes > options_.queue_bytes / 4) {
+  std::size_t columns = 0;
+  for (const auto& side : {question.inputs, std::span<const InferTensor>(answer.outputs)}) {
+    for (const InferTensor& each : side) {
+      bytes += bytes_of(each);
+      columns += lanes_of(each, question.rows).width;
+    }
+  }
+  if (bytes > options_.queue_bytes / 4 || columns > kMostColumns) {
     dropped_.fetch_add(count, std::memory_order_relaxed);
     return;
   }
@@ -354,6 +386,8 @@ void RequestLog::complain(const Error& error) {
 }
 
 void RequestLog::write(const Entry& entry) {
+  // Without rows there is nothing to be kept.
+  if (entry.rows == 0) return;
   const std::string name = format("{}-{}", entry.model, entry.version);
   // Clients may ask for some of the outputs only: those rows have a file of their own.
   std::string key = name;
@@ -363,8 +397,8 @@ void RequestLog::write(const Entry& entry) {
   if (file == nullptr) {
     std::string stamp = second_text(entry.time);
     std::erase_if(stamp, [](char c) { return c == ':' || c == '-'; });
-    file = std::make_unique<File>(format("{}/requests-{}-{}-{}-{}.parquet", options_.folder, key,
-                                         stamp, run_, number_.load()),
+    file = std::make_unique<File>(format("{}/requests-{}-{}-{}-{}.parquet", options_.folder,
+                                         file_word(name), stamp, run_, files_begun_++),
                                   entry);
   }
   const Status done = file->add(entry);

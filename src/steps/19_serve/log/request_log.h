@@ -83,6 +83,7 @@ class RequestLog {
   bool stopped_ = false;
   /// Only looked at by the writer's thread: by model and version.
   std::map<std::string, std::unique_ptr<File>> files_;
+  std::uint64_t files_begun_ = 0;
   int labels_ = -1;
   bool has_complained_ = false;
   std::thread writer_;
