@@ -83,10 +83,11 @@ Result<std::unique_ptr<Model>> load_case(const Case& tried, std::int64_t columns
   for (const std::int64_t out :
        {columns, 2 * columns, 5 * columns, std::int64_t{2}, std::int64_t{4}, std::int64_t{5},
         std::int64_t{7}, std::int64_t{10}}) {
-    auto model = Model::load(graph_of(tried, columns, out).bytes());
+    auto model =
+        Model::load(graph_of(tried, columns, out).bytes(), kRowsAtOnce, onnx::Engine::kRuntime);
     if (model.has_value()) return model;
   }
-  return Model::load(graph_of(tried, columns, 1).bytes());
+  return Model::load(graph_of(tried, columns, 1).bytes(), kRowsAtOnce, onnx::Engine::kRuntime);
 }
 
 void expect_exact(const Case& tried, std::int64_t columns) {

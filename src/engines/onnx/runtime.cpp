@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "engines/onnx/columns/executor.h"
 #include "engines/onnx/runtime_values.h"
 
 namespace kingpost::onnx {
@@ -47,12 +48,13 @@ class OrtModel final : public Model {
         session_(runtime.table->ReleaseSession),
         at_once_(at_once) {}
 
-  Status open(std::string_view bytes) {
+  Status open(std::string_view bytes, Engine engine) {
     TRY_STATUS(open_session(runtime_, bytes, session_));
     TRY(inputs_, read_ports(Direction::kInput));
     TRY(outputs_, read_ports(Direction::kOutput));
     for (const Port& each : inputs_) input_names_.push_back(each.name.c_str());
     for (const Port& each : outputs_) output_names_.push_back(each.name.c_str());
+    if (engine == Engine::kColumns) executor_ = Executor::make(runtime_, bytes);
     return {};
   }
 
@@ -61,6 +63,10 @@ class OrtModel final : public Model {
 
   Result<std::vector<Tensor>> run(const Batch& batch, std::int64_t from,
                                   std::int64_t rows) const override {
+    if (executor_ != nullptr) {
+      TRY(const auto columns, columns_of(batch, {from, rows}));
+      return answer(columns, rows);
+    }
     TRY(const auto values, view(batch, {from, rows}));
     if (rows == 0) {
       std::vector<Tensor> none;
@@ -96,6 +102,15 @@ class OrtModel final : public Model {
       return fail(Code::kInternal, "onnx.input_missing", "{} tensors for {} inputs", inputs.size(),
                   inputs_.size());
     }
+    if (executor_ != nullptr && are_rows(inputs)) {
+      std::vector<Viewed> columns(inputs.size());
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        TRY_STATUS(check(inputs[i], inputs_[i]));
+        std::visit([&](const auto& values) { columns[i].look_at(values, 0, values.size()); },
+                   inputs[i].data);
+      }
+      return answer(columns, inputs.front().shape.front());
+    }
     std::vector<Held<OrtValue>> values;
     values.reserve(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -107,6 +122,99 @@ class OrtModel final : public Model {
   }
 
  private:
+  // An input as the columns have it; texts are looked at one by one.
+  struct Viewed {
+    InputView view;
+    std::vector<std::string_view> texts;
+
+    template <typename T>
+    void look_at(const std::vector<T>& values, std::size_t from, std::size_t count) {
+      if constexpr (std::is_same_v<T, std::string>) {
+        const auto* const first = values.data() + from;
+        texts.assign(first, first + count);
+        view.data = texts.data();
+      } else {
+        view.data = values.data() + from;
+      }
+    }
+  };
+
+  bool are_rows(const std::vector<Tensor>& inputs) const {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const auto& shape = inputs[i].shape;
+      if (shape.size() != 2 || shape[1] != inputs_[i].columns || shape[0] < 1 ||
+          shape[0] != inputs.front().shape.front()) {
+        return false;
+      }
+    }
+    return !inputs.empty();
+  }
+
+  Result<std::vector<Viewed>> columns_of(const Batch& batch, const RowRange& range) const {
+    TRY_STATUS(check(batch, range));
+    std::vector<Viewed> out(inputs_.size());
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      TRY(const BatchColumn* column, column_for(batch, i));
+      const auto from = static_cast<std::size_t>(range.from);
+      const auto rows = static_cast<std::size_t>(range.rows);
+      if (column->is_text) {
+        out[i].look_at(column->texts, from, rows);
+      } else {
+        out[i].look_at(column->numbers, from, rows);
+      }
+    }
+    return out;
+  }
+
+  // The rows of the answer go to those from `at` on.
+  Status ask(const std::vector<Viewed>& columns, const RowRange& at,
+             std::vector<Tensor>& outputs) const {
+    if (at.rows == 0) return {};
+    std::vector<InputView> in;
+    for (const Viewed& each : columns) in.push_back(each.view);
+    Arena arena;
+    const auto rows = static_cast<std::size_t>(at.rows);
+    std::vector<OutputView> out(outputs.size());
+    const auto begin = [&](std::size_t i) { return at.from * outputs_[i].columns; };
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      std::visit(
+          [&](auto& values) {
+            using T = typename std::decay_t<decltype(values)>::value_type;
+            if constexpr (std::is_same_v<T, std::string>) {
+              const std::size_t count = rows * static_cast<std::size_t>(outputs_[i].columns);
+              out[i] = {arena.array<std::string_view>(count).data(), &arena};
+            } else {
+              out[i].data = values.data() + begin(i);
+            }
+          },
+          outputs[i].data);
+    }
+    TRY_STATUS(executor_->run(rows, in, out));
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      if (outputs_[i].type != TensorType::kString) continue;
+      const auto* const texts = static_cast<const std::string_view*>(out[i].data);
+      auto& to = std::get<std::vector<std::string>>(outputs[i].data);
+      const std::size_t count = rows * static_cast<std::size_t>(outputs_[i].columns);
+      std::copy_n(texts, count, to.begin() + begin(i));
+    }
+    return {};
+  }
+
+  Result<std::vector<Tensor>> answer(const std::vector<Viewed>& columns, std::int64_t rows) const {
+    std::vector<Tensor> out;
+    make_room(rows, out);
+    TRY_STATUS(ask(columns, {0, rows}, out));
+    return out;
+  }
+
+  static Status check(const Batch& batch, const RowRange& range) {
+    if (range.from < 0 || range.rows < 0 || range.from > batch.rows - range.rows) {
+      return fail(Code::kInternal, kRunFailed, "rows {} to {} of a batch of {}", range.from,
+                  range.from + range.rows, batch.rows);
+    }
+    return {};
+  }
+
   Status ran(OrtStatus* status) const {
     return checked(api_, status, Code::kInvalidInput, kRunFailed);
   }
@@ -186,10 +294,7 @@ class OrtModel final : public Model {
   }
 
   Result<std::vector<Held<OrtValue>>> view(const Batch& batch, const RowRange& range) const {
-    if (range.from < 0 || range.rows < 0 || range.from > batch.rows - range.rows) {
-      return fail(Code::kInternal, kRunFailed, "rows {} to {} of a batch of {}", range.from,
-                  range.from + range.rows, batch.rows);
-    }
+    TRY_STATUS(check(batch, range));
     std::vector<Held<OrtValue>> values;
     values.reserve(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -218,6 +323,10 @@ class OrtModel final : public Model {
   }
 
   Status run_slice(const Batch& batch, const RowRange& range, std::vector<Tensor>& outputs) const {
+    if (executor_ != nullptr) {
+      TRY(const auto columns, columns_of(batch, range));
+      return ask(columns, range, outputs);
+    }
     TRY(const auto values, view(batch, range));
     if (range.rows == 0) return {};
     std::vector<Held<OrtValue>> answers;
@@ -254,6 +363,8 @@ class OrtModel final : public Model {
   std::vector<Port> outputs_;
   std::vector<const char*> input_names_;
   std::vector<const char*> output_names_;
+  /// Null where the runtime runs all of it.
+  std::unique_ptr<const Executor> executor_;
 };
 
 void append(Tensor part, Tensor& out) {
@@ -268,10 +379,11 @@ void append(Tensor part, Tensor& out) {
 
 }  // namespace
 
-Result<std::unique_ptr<Model>> Model::load(std::string_view bytes, std::int64_t at_once) {
+Result<std::unique_ptr<Model>> Model::load(std::string_view bytes, std::int64_t at_once,
+                                           Engine engine) {
   TRY(const RuntimeApi* runtime, runtime_api());
   auto model = std::make_unique<OrtModel>(*runtime, at_once);
-  TRY_STATUS(model->open(bytes));
+  TRY_STATUS(model->open(bytes, engine));
   return std::unique_ptr<Model>(std::move(model));
 }
 

@@ -20,6 +20,14 @@ inline constexpr std::int64_t kRowsAtOnce = 256;
 /// The same for a graph without trees, whose many small nodes cost more than their rows.
 inline constexpr std::int64_t kFeatureRowsAtOnce = 1024;
 
+/// Who runs the nodes of a graph; the bits of the answers are the same.
+enum class Engine {
+  /// Kingpost's own columns as far as they go (src/engines/onnx/columns), then the runtime.
+  kColumns,
+  /// ONNX Runtime all of it: what the other is compared with.
+  kRuntime,
+};
+
 class Model {
  public:
   /// Loads a serialised model. It always runs with one thread, in order: that is what makes the
@@ -27,7 +35,8 @@ class Model {
   /// library is not found, `onnx.invalid_model` with the runtime's own words. `at_once` is how many
   /// rows run_into takes together.
   static Result<std::unique_ptr<Model>> load(std::string_view bytes,
-                                             std::int64_t at_once = kRowsAtOnce);
+                                             std::int64_t at_once = kRowsAtOnce,
+                                             Engine engine = Engine::kColumns);
   virtual ~Model() = default;
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;

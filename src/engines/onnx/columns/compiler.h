@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// From nodes to steps. Included only by this folder's sources.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engines/onnx/columns/steps.h"
+
+namespace kingpost::onnx {
+
+class Program::Compiler {
+ public:
+  explicit Compiler(Program& into) : out_(into) {}
+
+  /// The inputs and constants of the program's graph, then each of its nodes that can be taken.
+  void compile();
+
+  /// A value as columns; null where it was not taken in.
+  struct Columns {
+    TensorType type = TensorType::kFloat;
+    std::vector<std::size_t> registers;
+    /// [columns, rows]
+    bool is_turned = false;
+    /// [rows, columns of indices, columns of the table]
+    bool is_cube = false;
+    const Tensor* constant = nullptr;
+
+    bool is_plain() const { return !is_turned && !is_cube && constant == nullptr; }
+  };
+  const Columns* find(const std::string& value) const;
+  bool is_taken(std::size_t node) const { return taken_[node]; }
+  void read(const Columns& columns) { mark(columns.registers); }
+
+ private:
+  using Registers = std::vector<std::size_t>;
+
+  bool take(const GraphNode& node);
+  bool take_moving(const GraphNode& node);
+  bool take_columns(const GraphNode& node);
+  bool take_gather(const GraphNode& node);
+  bool take_lookup(const GraphNode& node);
+  bool take_trees(const GraphNode& node);
+  bool take_kernel(const GraphNode& node);
+  void give(const GraphNode& node, Columns columns) {
+    values_[node.outputs[0]] = std::move(columns);
+  }
+  std::size_t add_register(TensorType type);
+  std::size_t constant_register(const Tensor& tensor, std::size_t at);
+  /// Those of an operand for `columns` columns: its own, one for all, or constants.
+  std::optional<Registers> spread(const Columns& from, std::size_t columns);
+  void mark(const Registers& registers);
+  template <typename T>
+  void add_trees(const GraphNode& node, const Columns& in, std::unique_ptr<TreeTable<T>> trees);
+  void add_gather(const GraphNode& node, const Columns& places, const Tensor& table);
+  void make(std::size_t table_register);
+  template <typename T>
+  std::vector<TreePlace> place_features(const Columns& in, const TreeTable<T>& trees,
+                                        TreeInputs& inputs);
+
+  Program& out_;
+  std::unordered_map<std::string, Columns> values_;
+  std::vector<bool> taken_;
+};
+
+}  // namespace kingpost::onnx

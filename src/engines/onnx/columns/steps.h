@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a program. Included only by this folder's sources.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engines/onnx/columns/program.h"
+#include "engines/onnx/columns/tree_table.h"
+
+namespace kingpost::onnx {
+
+class Program::Scratch {
+ public:
+  std::vector<Operand> registers;
+  /// Where each register of a step, and each input that must be copied, has its values.
+  std::vector<void*> buffers;
+  Arena arena{std::size_t{8} << 20U};
+  std::span<const InputView> inputs;
+  std::size_t from = 0;
+  std::size_t rows = 0;
+};
+
+class Program::Step {
+ public:
+  Step() = default;
+  virtual ~Step() = default;
+  Step(const Step&) = delete;
+  Step& operator=(const Step&) = delete;
+  virtual bool run(Scratch& scratch) const = 0;
+};
+
+class KernelStep final : public Program::Step {
+ public:
+  KernelStep(Kernel kernel, std::vector<std::size_t> in, std::size_t out)
+      : kernel_(kernel), in_(std::move(in)), out_(out) {}
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  const Kernel kernel_;
+  const std::vector<std::size_t> in_;
+  const std::size_t out_;
+};
+
+/// LabelEncoder from texts or whole numbers.
+template <typename Key>
+class LookupStep final : public Program::Step {
+ public:
+  /// `keys` must outlive it. Requires: as many values.
+  template <typename Keys>
+  LookupStep(const Keys& keys, const std::vector<float>& values, float other, std::size_t in,
+             std::size_t out)
+      : other_(other), in_(in), out_(out) {
+    // The first of equal keys counts.
+    for (std::size_t i = 0; i < keys.size(); ++i) table_.emplace(keys[i], values[i]);
+  }
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  std::unordered_map<Key, float> table_;
+  const float other_;
+  const std::size_t in_;
+  const std::size_t out_;
+};
+
+/// A column of a table, by row number.
+template <typename T>
+class GatherStep final : public Program::Step {
+ public:
+  GatherStep(const Program::Register& from, std::size_t out)
+      : table_(static_cast<const T*>(from.value)),
+        size_(static_cast<std::int64_t>(from.size)),
+        width_(from.width),
+        column_(from.column),
+        in_(from.place),
+        out_(out) {}
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  const T* const table_;
+  const std::int64_t size_;
+  const std::size_t width_;
+  const std::size_t column_;
+  const std::size_t in_;
+  const std::size_t out_;
+};
+
+/// Where the rows of features lie.
+struct TreeInputs {
+  /// The input that is a row's features as a whole; -1: `dense` are put side by side.
+  std::ptrdiff_t port = -1;
+  std::vector<std::size_t> dense;
+  std::size_t width = 0;
+  /// [size, width], its row by the numbers in the register `place`.
+  struct Table {
+    const void* data = nullptr;
+    std::size_t width = 1;
+    std::size_t size = 0;
+    std::size_t place = 0;
+  };
+  std::vector<Table> tables;
+};
+
+template <typename T>
+class TreeStep final : public Program::Step {
+ public:
+  TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
+           std::vector<std::size_t> out)
+      : trees_(std::move(trees)), inputs_(std::move(inputs)), out_(std::move(out)) {}
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  const T* dense_rows(Program::Scratch& scratch) const;
+
+  const std::unique_ptr<const TreeTable<T>> trees_;
+  const TreeInputs inputs_;
+  const std::vector<std::size_t> out_;
+};
+
+/// Columns as rows: `into` [rows, columns].
+template <typename T>
+void interleave(std::span<const Operand> columns, std::size_t rows, T* into) {
+  const std::size_t width = columns.size();
+  for (std::size_t column = 0; column < width; ++column) {
+    const T* const from = columns[column].of<T>();
+    const std::size_t step = columns[column].is_one ? 0 : 1;
+    T* to = into + column;
+    for (std::size_t row = 0; row < rows; ++row, to += width) *to = from[row * step];
+  }
+}
+
+}  // namespace kingpost::onnx
