@@ -87,6 +87,9 @@ class Connection final : public Exchange,
     shared_.peers.remove(this);
   }
 
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
   void start() {
     Fault fault;
     ignore(lowest().socket().set_option(tcp::no_delay(true), fault));

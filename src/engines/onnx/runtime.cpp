@@ -103,12 +103,7 @@ class OrtModel final : public Model {
                   inputs_.size());
     }
     if (executor_ != nullptr && are_rows(inputs)) {
-      std::vector<Viewed> columns(inputs.size());
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        TRY_STATUS(check(inputs[i], inputs_[i]));
-        std::visit([&](const auto& values) { columns[i].look_at(values, 0, values.size()); },
-                   inputs[i].data);
-      }
+      TRY(const auto columns, columns_of(inputs));
       return answer(columns, inputs.front().shape.front());
     }
     std::vector<Held<OrtValue>> values;
@@ -148,6 +143,16 @@ class OrtModel final : public Model {
       }
     }
     return !inputs.empty();
+  }
+
+  Result<std::vector<Viewed>> columns_of(const std::vector<Tensor>& inputs) const {
+    std::vector<Viewed> out(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      TRY_STATUS(check(inputs[i], inputs_[i]));
+      std::visit([&](const auto& values) { out[i].look_at(values, 0, values.size()); },
+                 inputs[i].data);
+    }
+    return out;
   }
 
   Result<std::vector<Viewed>> columns_of(const Batch& batch, const RowRange& range) const {

@@ -23,6 +23,8 @@ using records::TreeEnsemble;
 using records::TreeNode;
 using testing_support::same_bits;
 
+using Numbers = std::mt19937_64;
+
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
@@ -163,9 +165,9 @@ TEST_F(ColumnsTest, TextsTablesAndColumnsThatMove) {
                              TensorType::kBool),
                   graph.constant(Tensor{{1, 1}, std::vector<float>{4}}), code},
                  TensorType::kFloat);
-  std::vector<float> numbers(15);
-  for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<float>(i) / 3;
-  const Value table = graph.constant(Tensor{{5, 3}, numbers});
+  std::vector<float> thirds(15);
+  for (std::size_t i = 0; i < thirds.size(); ++i) thirds[i] = static_cast<float>(i) / 3;
+  const Value table = graph.constant(Tensor{{5, 3}, thirds});
   const Value at = graph.cast(known, TensorType::kInt64);
   const Value cube = graph.node("Gather", {table, at}, TensorType::kFloat);
   const Value rows = graph.node("Reshape", {cube, graph.vector_of({-1, 3})}, TensorType::kFloat);
@@ -180,9 +182,9 @@ TEST_F(ColumnsTest, TextsTablesAndColumnsThatMove) {
 }
 
 // Three splits deep; categories, missing values either way, and leaves that round.
-TreeEnsemble random_trees(std::int32_t outputs, std::mt19937_64& engine) {
+TreeEnsemble random_trees(std::int32_t outputs, Numbers& numbers) {
   TreeEnsemble out{.features = 4, .outputs = outputs, .trees = {}};
-  const auto pick = [&](std::size_t end) { return static_cast<std::size_t>(engine() % end); };
+  const auto pick = [&](std::size_t end) { return static_cast<std::size_t>(numbers() % end); };
   for (int tree = 0; tree < 24; ++tree) {
     Tree made;
     for (std::int32_t i = 0; i < 7; ++i) {
@@ -207,11 +209,31 @@ TreeEnsemble random_trees(std::int32_t outputs, std::mt19937_64& engine) {
   return out;
 }
 
+// The features as they lie in a matrix.
+void expect_same_of_matrix(const TreeEnsemble& trees, Numbers& numbers) {
+  Graph graph("matrix");
+  graph.output("scores", add_trees(graph, trees, graph.input("f", TensorType::kFloat, 4)),
+               trees.outputs);
+  EXPECT_EQ(left_of(graph), 0);
+  const Pair models = load(graph.bytes());
+  std::vector<float> values;
+  while (values.size() < 1200) {
+    const bool is_code = values.size() % 4 == 3;
+    values.push_back(is_code ? static_cast<float>(numbers() % 9)
+                             : static_cast<float>(awkward()[numbers() % awkward().size()]));
+  }
+  const Tensor given{{300, 4}, values};
+  const auto one = models.columns->run({given});
+  const auto other = models.runtime->run({given});
+  ASSERT_TRUE(one && other);
+  EXPECT_TRUE(same_bits(one->front(), other->front()));
+}
+
 TEST_F(ColumnsTest, TreesOfEveryKind) {
-  std::mt19937_64 engine(1);
   for (const std::int32_t outputs : {1, 3}) {
-    for (int round = 0; round < 10; ++round) {
-      const TreeEnsemble trees = random_trees(outputs, engine);
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      Numbers numbers(seed);
+      const TreeEnsemble trees = random_trees(outputs, numbers);
       Graph made("trees");
       const Value x = made.input("a", TensorType::kDouble);
       const Value y = made.input("b", TensorType::kDouble);
@@ -226,25 +248,7 @@ TEST_F(ColumnsTest, TreesOfEveryKind) {
       made.output("scores", add_trees(made, trees, made.side_by_side(features)), outputs);
       EXPECT_EQ(left_of(made), 0);
       expect_same(made, pairs_of_numbers());
-
-      // The same features as they lie in a matrix.
-      Graph matrix("matrix");
-      matrix.output("scores", add_trees(matrix, trees, matrix.input("f", TensorType::kFloat, 4)),
-                    outputs);
-      EXPECT_EQ(left_of(matrix), 0);
-      const Pair models = load(matrix.bytes());
-      Tensor given{{300, 4}, std::vector<float>()};
-      for (int i = 0; i < 300; ++i) {
-        for (int f = 0; f < 3; ++f) {
-          const double each = awkward()[engine() % awkward().size()];
-          std::get<0>(given.data).push_back(static_cast<float>(each));
-        }
-        std::get<0>(given.data).push_back(static_cast<float>(engine() % 9));
-      }
-      const auto one = models.columns->run({given});
-      const auto other = models.runtime->run({given});
-      ASSERT_TRUE(one && other);
-      EXPECT_TRUE(same_bits(one->front(), other->front()));
+      expect_same_of_matrix(trees, numbers);
     }
   }
 }

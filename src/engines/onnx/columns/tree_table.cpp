@@ -186,7 +186,8 @@ void TreeTable<T>::run(std::span<const T* const> rows, std::size_t sources, T* o
     for (std::size_t i = used; i < kPaths; ++i) paths[i].at = -1;
     follow(paths);
     for (std::size_t i = 0; i < used; ++i) {
-      const Leaf& leaf = leaves_[static_cast<std::size_t>(~paths[i].at)];
+      const auto place = static_cast<std::size_t>(-1 - std::int64_t{paths[i].at});
+      const Leaf& leaf = leaves_[place];
       out[leaf.target * count + paths[i].number] += leaf.weight;
     }
   }

@@ -185,15 +185,8 @@ class RequestLog::File {
       values_[4].put(std::string_view(entry.model));
       values_[5].put(std::string_view(entry.version));
       std::size_t at = 6;
-      for (const auto* side : {&inputs_, &outputs_}) {
-        const auto& tensors = side == &inputs_ ? entry.inputs : entry.outputs;
-        for (std::size_t i = 0; i < side->size(); ++i) {
-          const std::size_t width = (*side)[i].width;
-          for (std::size_t place = 0; place < width; ++place) {
-            put_value(tensors[i], static_cast<std::size_t>(row) * width + place, values_[at++]);
-          }
-        }
-      }
+      add_values(inputs_, entry.inputs, row, at);
+      add_values(outputs_, entry.outputs, row, at);
     }
     return values_[0].size() >= kGroupRows ? flush() : Status();
   }
@@ -219,6 +212,16 @@ class RequestLog::File {
   }
 
  private:
+  void add_values(const std::vector<Lanes>& lanes, const std::vector<InferTensor>& tensors,
+                  std::int64_t row, std::size_t& at) {
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      const std::size_t first = static_cast<std::size_t>(row) * lanes[i].width;
+      for (std::size_t place = 0; place < lanes[i].width; ++place) {
+        put_value(tensors[i], first + place, values_[at++]);
+      }
+    }
+  }
+
   static std::vector<Lanes> lanes_of(const std::vector<InferTensor>& tensors, std::int64_t rows) {
     std::vector<Lanes> out;
     for (const InferTensor& each : tensors) out.push_back(serve::lanes_of(each, rows));
