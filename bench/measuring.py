@@ -105,6 +105,8 @@ def ratios(contenders, measure):
 def shown(value, measure):
     if measure.endswith("MB"):
         return f"{value:,.0f} MB"
+    if value < 0.001:
+        return f"{value * 1e6:,.1f} us"
     return f"{value * 1000:,.1f} ms" if value < 1 else f"{value:,.2f} s"
 
 

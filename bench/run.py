@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ("noop", "checks", "flights", "featurize", "training", "batch", "serving")
+NAMES = ("noop", "checks", "flights", "featurize", "training", "graph", "batch", "serving")
 
 
 def main(names):

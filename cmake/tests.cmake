@@ -37,6 +37,12 @@ kingpost_finish_executable(kingpost_fuzz_expression)
 add_test(NAME fuzz/expression COMMAND kingpost_fuzz_expression --expressions 300 --rows 200 --seed 7)
 set_tests_properties(fuzz/expression PROPERTIES LABELS fuzz)
 
+# A graph by columns and by the runtime, in process: bench/graph.py.
+add_executable(kingpost_bench_graph bench/graph.cpp)
+target_include_directories(kingpost_bench_graph PRIVATE ${CMAKE_SOURCE_DIR})
+target_link_libraries(kingpost_bench_graph PRIVATE kingpost_parts)
+kingpost_finish_executable(kingpost_bench_graph)
+
 find_package(Python3 3.11 REQUIRED COMPONENTS Interpreter)
 set(clients_python ${deps}/venv/clients/bin/python)
 # They and MLflow want other versions of protobuf.

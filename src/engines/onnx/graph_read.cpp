@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading a ModelProto back. What this program does not write it does not read.
+// Reading a ModelProto back. What this program does not write it does not read, but for what other
+// programs write of trees.
 #include <onnx/onnx-ml.pb.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <optional>
 
@@ -40,6 +43,15 @@ bool read_raw(const TensorProto& in, std::int64_t size, std::vector<std::string>
   return out.size() == static_cast<std::size_t>(size);
 }
 
+// Other programs write the values one by one.
+template <typename Number, typename List>
+bool read_numbers(const TensorProto& in, const List& list, std::int64_t size,
+                  std::vector<Number>& out) {
+  if (list.empty()) return read_raw(in.raw_data(), size, out);
+  out.assign(list.begin(), list.end());
+  return !in.has_raw_data() && out.size() == static_cast<std::size_t>(size);
+}
+
 /// The product of the dimensions, or nothing when it is negative or out of bounds.
 std::optional<std::int64_t> size_of(const TensorProto& in) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
@@ -63,13 +75,13 @@ Result<Tensor> read_tensor(const TensorProto& in) {
   bool fine = false;
   switch (*type) {
     case TensorType::kFloat:
-      fine = read_raw(in.raw_data(), *size, out.data.emplace<0>());
+      fine = read_numbers(in, in.float_data(), *size, out.data.emplace<0>());
       break;
     case TensorType::kDouble:
-      fine = read_raw(in.raw_data(), *size, out.data.emplace<1>());
+      fine = read_numbers(in, in.double_data(), *size, out.data.emplace<1>());
       break;
     case TensorType::kInt64:
-      fine = read_raw(in.raw_data(), *size, out.data.emplace<2>());
+      fine = read_numbers(in, in.int64_data(), *size, out.data.emplace<2>());
       break;
     case TensorType::kBool:
       fine = read_raw(in.raw_data(), *size, out.data.emplace<3>());
@@ -128,6 +140,38 @@ Result<Attribute> read_attribute(const AttributeProto& in) {
   return out;
 }
 
+// Operators that mean the same in each version that is read.
+constexpr std::array<std::string_view, 10> kSteady = {"Add",
+                                                      "Cast",
+                                                      "Concat",
+                                                      "Div",
+                                                      "Identity",
+                                                      "Mul",
+                                                      "Reshape",
+                                                      "Sub",
+                                                      "TreeEnsembleClassifier",
+                                                      "TreeEnsembleRegressor"};
+
+/// 0 where it is not known.
+std::int64_t type_of_output(const GraphNode& node, std::size_t output, TensorType first_input) {
+  if (node.op == "Cast") {
+    const auto* const to = find_attribute<std::int64_t>(node, "to");
+    return to == nullptr ? 0 : *to;
+  }
+  if (node.domain.empty()) return onnx_type(first_input);
+  if (node.op == "TreeEnsembleRegressor" || output == 1) return onnx_type(TensorType::kFloat);
+  const bool has_texts =
+      find_attribute<std::vector<std::string>>(node, "classlabels_strings") != nullptr;
+  return onnx_type(has_texts ? TensorType::kString : TensorType::kInt64);
+}
+
+// Of [rows] one with a column.
+::onnx::ValueInfoProto with_columns(::onnx::ValueInfoProto port) {
+  auto& shape = *port.mutable_type()->mutable_tensor_type()->mutable_shape();
+  if (shape.dim_size() == 1) shape.add_dim()->set_dim_value(1);
+  return port;
+}
+
 Result<Port> read_port(const ::onnx::ValueInfoProto& in, bool is_of_body) {
   const ::onnx::TypeProto::Tensor& tensor = in.type().tensor_type();
   const auto type = type_of(tensor.elem_type());
@@ -139,9 +183,13 @@ Result<Port> read_port(const ::onnx::ValueInfoProto& in, bool is_of_body) {
   return Port{in.name(), *type, tensor.shape().dim(1).dim_value()};
 }
 
+enum class Origin { kOwn, kBody, kForeign };
+
 class Reader {
  public:
-  Reader(const ::onnx::GraphProto& in, bool is_body) : in_(in) { state_.is_body = is_body; }
+  Reader(const ::onnx::GraphProto& in, Origin origin) : in_(in), origin_(origin) {
+    state_.is_body = origin == Origin::kBody;
+  }
 
   Result<GraphState> read() {
     state_.name = in_.name();
@@ -160,7 +208,7 @@ class Reader {
     for (const auto& each : in_.output()) stated_[each.name()] = elem_type(each);
     for (const auto& each : in_.node()) TRY_STATUS(add_node(each));
     for (const auto& each : in_.output()) {
-      TRY(Port port, read_port(each, state_.is_body));
+      TRY(Port port, read_port(is_foreign() ? with_columns(each) : each, state_.is_body));
       if (!types_.contains(port.name)) return malformed("an output that no node gives");
       state_.outputs.push_back({port, port.name});
     }
@@ -168,6 +216,8 @@ class Reader {
   }
 
  private:
+  bool is_foreign() const { return origin_ == Origin::kForeign; }
+
   static std::int32_t elem_type(const ::onnx::ValueInfoProto& in) {
     return in.type().tensor_type().elem_type();
   }
@@ -186,33 +236,57 @@ class Reader {
       if (!name.empty() && !types_.contains(name)) return malformed("a node before its input");
       node.inputs.push_back(name);
     }
+    if (is_foreign() && !is_steady(node)) return malformed("an operator of many meanings");
+    for (const AttributeProto& each : in.attribute()) {
+      if (state_.is_body && each.has_g()) return malformed("a loop within a loop");
+      TRY(Attribute attribute, read_attribute(each));
+      node.attributes.push_back(std::move(attribute));
+    }
     for (const std::string& name : in.output()) {
-      const auto type = type_of(stated_[name]);
+      const auto type = type_of(stated_type(node, name));
       if (!type) return malformed(format("the type of \"{}\" is not stated", shown(name)));
       TRY_STATUS(declare(name, *type));
       node.outputs.push_back(name);
       node.types.push_back(*type);
     }
     if (node.outputs.empty()) return malformed("a node without an output");
-    for (const AttributeProto& each : in.attribute()) {
-      if (state_.is_body && each.has_g()) return malformed("a loop within a loop");
-      TRY(Attribute attribute, read_attribute(each));
-      node.attributes.push_back(std::move(attribute));
-    }
     state_.nodes.push_back(std::move(node));
     return {};
   }
 
+  bool is_steady(const GraphNode& node) const {
+    return std::find(kSteady.begin(), kSteady.end(), node.op) != kSteady.end() &&
+           !node.inputs.empty() && !node.inputs[0].empty();
+  }
+
+  std::int64_t stated_type(const GraphNode& node, const std::string& name) {
+    const std::int64_t stated = stated_[name];
+    if (stated != 0 || !is_foreign()) return stated;
+    return type_of_output(node, node.outputs.size(), types_.at(node.inputs[0]));
+  }
+
   const ::onnx::GraphProto& in_;
+  const Origin origin_;
   GraphState state_;
   std::unordered_map<std::string, TensorType> types_;
   std::unordered_map<std::string, std::int32_t> stated_;
 };
 
 Status read_body(const ::onnx::GraphProto& in, Attribute& out) {
-  TRY(GraphState body, Reader(in, true).read());
+  TRY(GraphState body, Reader(in, Origin::kBody).read());
   out.value = std::make_shared<const GraphState>(std::move(body));
   return {};
+}
+
+Result<::onnx::ModelProto> parse_model(std::string_view bytes) {
+  ::onnx::ModelProto model;
+  constexpr std::size_t kMost = std::size_t{1} << 31;
+  if (bytes.size() >= kMost ||
+      !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return malformed("its bytes are cut off or are something else");
+  }
+  if (model.functions_size() > 0) return malformed("it has functions");
+  return model;
 }
 
 bool has_known_versions(const ::onnx::ModelProto& model) {
@@ -227,20 +301,25 @@ bool has_known_versions(const ::onnx::ModelProto& model) {
 }  // namespace
 
 Result<GraphState> read_graph(std::string_view bytes) {
-  ::onnx::ModelProto model;
-  constexpr std::size_t kMost = std::size_t{1} << 31;
-  if (bytes.size() >= kMost ||
-      !model.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return malformed("its bytes are cut off or are something else");
-  }
+  TRY(const ::onnx::ModelProto model, parse_model(bytes));
   if (!has_known_versions(model)) {
     return malformed(
         format("it is not of IR {} with opset {} and ai.onnx.ml {}", kIrVersion, kOpset, kMlOpset));
   }
-  if (model.functions_size() > 0) return malformed("it has functions");
-  TRY(GraphState state, Reader(model.graph(), false).read());
+  TRY(GraphState state, Reader(model.graph(), Origin::kOwn).read());
   for (const auto& each : model.metadata_props()) state.notes[each.key()] = each.value();
   return state;
+}
+
+Result<GraphState> read_foreign_graph(std::string_view bytes) {
+  TRY(const ::onnx::ModelProto model, parse_model(bytes));
+  // Before, Cast took the name of a type, and Reshape its shape as an attribute.
+  constexpr std::int64_t kFirst = 9;
+  for (const auto& each : model.opset_import()) {
+    const bool is_core = each.domain().empty() || each.domain() == "ai.onnx";
+    if (is_core && each.version() < kFirst) return malformed("it is of an old opset");
+  }
+  return Reader(model.graph(), Origin::kForeign).read();
 }
 
 }  // namespace kingpost::onnx

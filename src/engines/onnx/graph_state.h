@@ -54,6 +54,15 @@ struct GraphState {
   std::uint64_t next_name = 0;
 };
 
+/// Null where the node has no such attribute of this kind.
+template <typename Kind>
+const Kind* find_attribute(const GraphNode& node, std::string_view name) {
+  for (const Attribute& each : node.attributes) {
+    if (each.name == name) return std::get_if<Kind>(&each.value);
+  }
+  return nullptr;
+}
+
 /// Texts that are equal exactly when the two are the same but for the names of their outputs.
 /// Numbers count by their bits.
 std::string key_of(const GraphNode& node);
@@ -78,5 +87,9 @@ std::string inexact_name(const GraphState& state, const GraphNode& node);
 std::string write_graph(const GraphState& state);
 /// Fails with `onnx.malformed`.
 Result<GraphState> read_graph(std::string_view bytes);
+/// A graph of another program, of whatever versions, where all of its operators mean the same in
+/// each; types that it does not state are worked out. An output [rows] is read as [rows, 1]. Fails
+/// with `onnx.malformed` on all others.
+Result<GraphState> read_foreign_graph(std::string_view bytes);
 
 }  // namespace kingpost::onnx

@@ -54,7 +54,7 @@ class OrtModel final : public Model {
     TRY(outputs_, read_ports(Direction::kOutput));
     for (const Port& each : inputs_) input_names_.push_back(each.name.c_str());
     for (const Port& each : outputs_) output_names_.push_back(each.name.c_str());
-    if (engine == Engine::kColumns) executor_ = Executor::make(runtime_, bytes);
+    if (engine == Engine::kColumns) executor_ = Executor::make(runtime_, bytes, session_.get());
     return {};
   }
 

@@ -9,16 +9,8 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-template <typename Kind>
-const Kind* attribute(const GraphNode& node, std::string_view name) {
-  for (const Attribute& each : node.attributes) {
-    if (each.name == name) return std::get_if<Kind>(&each.value);
-  }
-  return nullptr;
-}
-
 std::int64_t number(const GraphNode& node, std::string_view name, std::int64_t otherwise) {
-  const auto* const found = attribute<std::int64_t>(node, name);
+  const auto* const found = find_attribute<std::int64_t>(node, name);
   return found == nullptr ? otherwise : *found;
 }
 
@@ -63,15 +55,17 @@ const Program::Compiler::Columns* Program::Compiler::find(const std::string& val
 bool Program::Compiler::take(const GraphNode& node) {
   const bool has_all = std::all_of(node.inputs.begin(), node.inputs.end(),
                                    [&](const auto& each) { return find(each) != nullptr; });
-  if (!has_all || node.inputs.empty() || node.outputs.size() != 1) return false;
+  if (!has_all || node.inputs.empty()) return false;
   // Nothing is worked out that has no rows.
   const bool has_rows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const auto& each) {
     return find(each)->constant == nullptr;
   });
   if (!has_rows) return false;
-  if (node.domain == kMlDomain) {
-    return node.op == "LabelEncoder" ? take_lookup(node) : take_trees(node);
-  }
+  if (node.op == "TreeEnsembleClassifier") return take_legacy_trees(node);
+  if (node.outputs.size() != 1) return false;
+  if (node.op == "LabelEncoder") return take_lookup(node);
+  if (node.op == "TreeEnsemble") return take_trees(node);
+  if (node.op == "TreeEnsembleRegressor") return take_legacy_trees(node);
   return take_moving(node) || take_columns(node) || take_kernel(node);
 }
 
@@ -84,7 +78,7 @@ bool Program::Compiler::take_moving(const GraphNode& node) {
     return true;
   }
   if (node.op == "Transpose") {
-    const auto* const order = attribute<Integers>(node, "perm");
+    const auto* const order = find_attribute<Integers>(node, "perm");
     const bool is_turn = order != nullptr && *order == Integers{1, 0};
     if (!is_turn || first.is_cube || first.constant != nullptr) return false;
     Columns turned = first;
@@ -180,10 +174,10 @@ void Program::Compiler::make(std::size_t table_register) {
 
 bool Program::Compiler::take_lookup(const GraphNode& node) {
   const Columns& in = *find(node.inputs[0]);
-  const auto* const texts = attribute<std::vector<std::string>>(node, "keys_strings");
-  const auto* const numbers = attribute<Integers>(node, "keys_int64s");
-  const auto* const values = attribute<std::vector<float>>(node, "values_floats");
-  const auto* const other = attribute<float>(node, "default_float");
+  const auto* const texts = find_attribute<std::vector<std::string>>(node, "keys_strings");
+  const auto* const numbers = find_attribute<Integers>(node, "keys_int64s");
+  const auto* const values = find_attribute<std::vector<float>>(node, "values_floats");
+  const auto* const other = find_attribute<float>(node, "default_float");
   const std::size_t keys = texts != nullptr     ? texts->size()
                            : numbers != nullptr ? numbers->size()
                                                 : 0;
@@ -208,83 +202,6 @@ bool Program::Compiler::take_lookup(const GraphNode& node) {
   }
   give(node, std::move(out));
   return true;
-}
-
-bool Program::Compiler::take_trees(const GraphNode& node) {
-  const Columns& in = *find(node.inputs[0]);
-  if (node.op != "TreeEnsemble" || node.inputs.size() != 1 || !in.is_plain()) return false;
-  const std::size_t width = in.registers.size();
-  if (in.type == TensorType::kFloat) {
-    auto trees = TreeTable<float>::of(node, width);
-    if (trees == nullptr) return false;
-    add_trees(node, in, std::move(trees));
-    return true;
-  }
-  if (in.type != TensorType::kDouble) return false;
-  auto trees = TreeTable<double>::of(node, width);
-  if (trees == nullptr) return false;
-  add_trees(node, in, std::move(trees));
-  return true;
-}
-
-// Where trees find each feature: those of an input that come as they are needed are read where they
-// lie, and those out of tables are looked up by the few splits that a row meets.
-template <typename T>
-std::vector<TreePlace> Program::Compiler::place_features(const Columns& in,
-                                                         const TreeTable<T>& trees,
-                                                         TreeInputs& inputs) {
-  const Registers& from = in.registers;
-  std::vector<TreePlace> out(from.size());
-  const Register first = out_.registers_[from[0]];
-  bool is_whole = first.from == Register::From::kInput &&
-                  out_.graph_.inputs[first.port].columns == std::ssize(from);
-  for (std::size_t i = 0; is_whole && i < from.size(); ++i) {
-    const Register& each = out_.registers_[from[i]];
-    is_whole = each.from == Register::From::kInput && each.port == first.port && each.column == i;
-  }
-  if (is_whole) {
-    inputs.port = static_cast<std::ptrdiff_t>(first.port);
-    inputs.width = from.size();
-    for (std::size_t i = 0; i < from.size(); ++i) out[i] = {0, i};
-    return out;
-  }
-  const std::vector<bool> used = trees.used();
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    if (!used[i]) continue;
-    const Register each = out_.registers_[from[i]];
-    const auto same = [&](const TreeInputs::Table& table) {
-      return table.place == each.place && table.data == each.value;
-    };
-    auto found = std::find_if(inputs.tables.begin(), inputs.tables.end(), same);
-    const bool is_new = found == inputs.tables.end();
-    const bool is_far = is_new && inputs.tables.size() + 1 >= kMostTreeSources;
-    if (each.from != Register::From::kTable || is_far) {
-      mark({from[i]});
-      out[i] = {0, inputs.dense.size()};
-      inputs.dense.push_back(from[i]);
-      continue;
-    }
-    if (is_new) {
-      inputs.tables.push_back({each.value, each.width, each.size, each.place});
-      found = inputs.tables.end() - 1;
-    }
-    out[i] = {static_cast<std::size_t>(found - inputs.tables.begin()) + 1, each.column};
-  }
-  inputs.width = inputs.dense.size();
-  return out;
-}
-
-template <typename T>
-void Program::Compiler::add_trees(const GraphNode& node, const Columns& in,
-                                  std::unique_ptr<TreeTable<T>> trees) {
-  TreeInputs inputs;
-  trees->place(place_features(in, *trees, inputs));
-  Columns out{node.types[0], {}, false, false, nullptr};
-  for (std::size_t i = 0; i < trees->targets(); ++i)
-    out.registers.push_back(add_register(out.type));
-  out_.steps_.push_back(
-      std::make_unique<TreeStep<T>>(std::move(trees), std::move(inputs), out.registers));
-  give(node, std::move(out));
 }
 
 bool Program::Compiler::take_kernel(const GraphNode& node) {

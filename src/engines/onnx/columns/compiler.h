@@ -44,6 +44,7 @@ class Program::Compiler {
   bool take_gather(const GraphNode& node);
   bool take_lookup(const GraphNode& node);
   bool take_trees(const GraphNode& node);
+  bool take_legacy_trees(const GraphNode& node);
   bool take_kernel(const GraphNode& node);
   void give(const GraphNode& node, Columns columns) {
     values_[node.outputs[0]] = std::move(columns);
@@ -54,12 +55,11 @@ class Program::Compiler {
   std::optional<Registers> spread(const Columns& from, std::size_t columns);
   void mark(const Registers& registers);
   template <typename T>
-  void add_trees(const GraphNode& node, const Columns& in, std::unique_ptr<TreeTable<T>> trees);
+  Columns add_trees(const Columns& in, std::unique_ptr<TreeTable<T>> trees);
+  Columns add_base(Columns sums, const std::vector<float>& base);
   void add_gather(const GraphNode& node, const Columns& places, const Tensor& table);
   void make(std::size_t table_register);
-  template <typename T>
-  std::vector<TreePlace> place_features(const Columns& in, const TreeTable<T>& trees,
-                                        TreeInputs& inputs);
+  TreeFeature feature_of(std::size_t place);
 
   Program& out_;
   std::unordered_map<std::string, Columns> values_;

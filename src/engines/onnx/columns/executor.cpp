@@ -7,6 +7,7 @@
 #include <array>
 #include <iterator>
 
+#include "engines/onnx/columns/agreement.h"
 #include "engines/onnx/runtime_values.h"
 
 namespace kingpost::onnx {
@@ -31,24 +32,34 @@ Status view_numbers(const RuntimeApi& runtime, const Port& port, std::size_t row
 Executor::Executor(const RuntimeApi& runtime)
     : runtime_(runtime), rest_(runtime.table->ReleaseSession) {}
 
-std::unique_ptr<const Executor> Executor::make(const RuntimeApi& runtime, std::string_view bytes) {
-  auto graph = read_graph(bytes);
-  if (!graph) return nullptr;
+std::unique_ptr<const Executor> Executor::make(const RuntimeApi& runtime, std::string_view bytes,
+                                               OrtSession* whole) {
   std::unique_ptr<Executor> out(new Executor(runtime));
-  out->inputs_ = graph->inputs;
-  for (const GraphOutput& each : graph->outputs) out->outputs_.push_back(each.port);
-  out->program_ = Program::compile(std::move(*graph));
-  if (out->program_ == nullptr) return nullptr;
-  const Program& program = *out->program_;
-  out->made_ = program.outputs_made();
-  std::size_t rest = program.exports().size();
-  std::size_t made = 0;
-  for (const Port& each : out->outputs_) {
-    const bool is_made = made < out->made_ && program.exports()[made].port.name == each.name;
-    out->places_.push_back(is_made ? made++ : rest++);
+  if (auto own = read_graph(bytes)) {
+    if (!out->take(std::move(*own))) return nullptr;
+    return out;
   }
-  if (!program.rest().outputs.empty() && !out->open_rest()) return nullptr;
+  auto foreign = read_foreign_graph(bytes);
+  if (!foreign) return nullptr;
+  const std::vector<float> numbers = telling_numbers(*foreign);
+  const bool is_whole = out->take(std::move(*foreign)) && out->program_->rest().outputs.empty();
+  if (!is_whole || !agree(runtime, whole, *out, numbers)) return nullptr;
   return out;
+}
+
+bool Executor::take(GraphState graph) {
+  inputs_ = graph.inputs;
+  for (const GraphOutput& each : graph.outputs) outputs_.push_back(each.port);
+  program_ = Program::compile(std::move(graph));
+  if (program_ == nullptr) return false;
+  made_ = program_->outputs_made();
+  std::size_t rest = program_->exports().size();
+  std::size_t made = 0;
+  for (const Port& each : outputs_) {
+    const bool is_made = made < made_ && program_->exports()[made].port.name == each.name;
+    places_.push_back(is_made ? made++ : rest++);
+  }
+  return program_->rest().outputs.empty() || open_rest().has_value();
 }
 
 Status Executor::open_rest() {

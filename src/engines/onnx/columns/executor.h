@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A graph of this program's own, run by columns as far as that goes and by ONNX Runtime from there
-// on. Included only by the sources of src/engines/onnx.
+// on; trees of another program by columns alone. Included only by the sources of src/engines/onnx.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,11 @@ namespace kingpost::onnx {
 
 class Executor {
  public:
-  /// Null for a graph that nothing is gained for, or that another program wrote.
-  static std::unique_ptr<const Executor> make(const RuntimeApi& runtime, std::string_view bytes);
+  /// Null for a graph that nothing is gained for, and for one of another program that is not run by
+  /// columns alone, or not with the same bits as by `whole`, the runtime's session of it: it is
+  /// asked about both sides of every split's number.
+  static std::unique_ptr<const Executor> make(const RuntimeApi& runtime, std::string_view bytes,
+                                              OrtSession* whole);
 
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
@@ -28,6 +31,7 @@ class Executor {
 
  private:
   explicit Executor(const RuntimeApi& runtime);
+  bool take(GraphState graph);
   Status open_rest();
   Status run_rest(std::size_t rows, std::span<const OutputView> crossing,
                   std::span<const OutputView> outputs, Arena& arena) const;

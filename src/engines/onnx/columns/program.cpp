@@ -26,6 +26,11 @@ std::unordered_set<std::string> values_without_rows(const GraphState& graph) {
   return out;
 }
 
+// Answers are put where there is room for what the output is said to be.
+bool is_as_said(const Port& made, const Port& said) {
+  return made.type == said.type && made.columns == said.columns;
+}
+
 }  // namespace
 
 Program::Program() = default;
@@ -34,50 +39,61 @@ Program::~Program() = default;
 std::unique_ptr<const Program> Program::compile(GraphState graph) {
   std::unique_ptr<Program> out(new Program);
   out->graph_ = std::move(graph);
-  const GraphState& whole = out->graph_;
   Compiler compiler(*out);
   compiler.compile();
   if (out->steps_.empty()) return nullptr;
-  const auto export_of = [&](const std::string& value, Port port) {
-    const Compiler::Columns* const columns = compiler.find(value);
-    if (!columns->is_plain()) return false;
-    compiler.read(*columns);
-    port.type = columns->type;
-    port.columns = std::ssize(columns->registers);
-    out->exports_.push_back({std::move(port), columns->registers});
-    return true;
-  };
-  GraphState& rest = out->rest_;
-  for (const GraphOutput& each : whole.outputs) {
+  // Tables have been made of them.
+  for (std::size_t i = 0; i < out->graph_.nodes.size(); ++i) {
+    GraphNode& node = out->graph_.nodes[i];
+    if (compiler.is_taken(i) && node.op.starts_with("TreeEnsemble")) node.attributes.clear();
+  }
+  if (!out->make_outputs(compiler) || !out->leave_rest(compiler)) return nullptr;
+  out->find_live();
+  return out;
+}
+
+bool Program::export_value(Compiler& compiler, const std::string& value, const std::string& name) {
+  const Compiler::Columns& columns = *compiler.find(value);
+  if (!columns.is_plain()) return false;
+  compiler.read(columns);
+  exports_.push_back({{name, columns.type, std::ssize(columns.registers)}, columns.registers});
+  return true;
+}
+
+bool Program::make_outputs(Compiler& compiler) {
+  for (const GraphOutput& each : graph_.outputs) {
     if (compiler.find(each.value) == nullptr) {
-      rest.outputs.push_back(each);
-    } else if (!export_of(each.value, each.port)) {
-      return nullptr;
+      rest_.outputs.push_back(each);
+    } else if (!export_value(compiler, each.value, each.port.name) ||
+               !is_as_said(exports_.back().port, each.port)) {
+      return false;
     }
   }
-  if (rest.outputs.empty()) return out;
-  rest.name = whole.name;
+  return true;
+}
+
+bool Program::leave_rest(Compiler& compiler) {
+  if (rest_.outputs.empty()) return true;
+  rest_.name = graph_.name;
   std::unordered_set<std::string> seen;
-  for (std::size_t i = 0; i < whole.nodes.size(); ++i) {
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
     if (compiler.is_taken(i)) continue;
-    rest.nodes.push_back(whole.nodes[i]);
-    for (const std::string& name : whole.nodes[i].inputs) {
+    rest_.nodes.push_back(graph_.nodes[i]);
+    for (const std::string& name : graph_.nodes[i].inputs) {
       const Compiler::Columns* const columns = compiler.find(name);
       if (columns == nullptr || !seen.insert(name).second) continue;
       if (columns->constant != nullptr) {
-        rest.constants.push_back({name, *columns->constant});
+        rest_.constants.push_back({name, *columns->constant});
         continue;
       }
-      if (columns->type == TensorType::kString || !export_of(name, {name})) return nullptr;
-      rest.inputs.push_back(out->exports_.back().port);
+      if (columns->type == TensorType::kString || !export_value(compiler, name, name)) return false;
+      rest_.inputs.push_back(exports_.back().port);
     }
   }
-  const auto rowless = values_without_rows(whole);
-  const bool is_plain =
-      std::all_of(rest.outputs.begin(), rest.outputs.end(), [&](const auto& each) {
-        return each.port.type != TensorType::kString && !rowless.contains(each.value);
-      });
-  return is_plain ? std::move(out) : nullptr;
+  const auto rowless = values_without_rows(graph_);
+  return std::all_of(rest_.outputs.begin(), rest_.outputs.end(), [&](const auto& each) {
+    return each.port.type != TensorType::kString && !rowless.contains(each.value);
+  });
 }
 
 bool Program::run(std::size_t rows, std::span<const InputView> inputs,
@@ -89,17 +105,23 @@ bool Program::run(std::size_t rows, std::span<const InputView> inputs,
   return true;
 }
 
+void Program::find_live() {
+  for (std::size_t i = 0; i < registers_.size(); ++i) {
+    const Register& each = registers_[i];
+    const bool is_idle = each.from == Register::From::kInput && !each.is_read;
+    if (each.from != Register::From::kTable && !is_idle) live_.push_back(i);
+  }
+}
+
 void Program::take_inputs(Scratch& scratch, std::size_t from, std::size_t rows,
                           std::span<const InputView> inputs) const {
-  for (std::size_t i = 0; i < registers_.size(); ++i) {
+  for (const std::size_t i : live_) {
     const Register& each = registers_[i];
     Operand& operand = scratch.registers[i];
     if (each.from == Register::From::kConstant) {
       operand = {each.value, true};
       continue;
     }
-    if (each.from == Register::From::kTable) continue;
-    if (!each.is_read && each.from == Register::From::kInput) continue;
     const auto width = each.from == Register::From::kInput
                            ? static_cast<std::size_t>(graph_.inputs[each.port].columns)
                            : 0;

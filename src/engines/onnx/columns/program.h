@@ -56,8 +56,9 @@ class Program {
     std::vector<std::size_t> registers;
   };
 
-  /// Takes in the nodes that can be run here and need no other. Null where there is none, or where
-  /// what the others need of these is no plain [rows, columns] of numbers.
+  /// Takes in the nodes that can be run here and need no other. Null where there is none, where an
+  /// output is not of the type and width that it is said to be, or where what the others need of
+  /// these is no plain [rows, columns] of numbers.
   static std::unique_ptr<const Program> compile(GraphState graph);
   ~Program();
   Program(const Program&) = delete;
@@ -77,6 +78,10 @@ class Program {
 
  private:
   Program();
+  bool make_outputs(Compiler& compiler);
+  bool leave_rest(Compiler& compiler);
+  bool export_value(Compiler& compiler, const std::string& value, const std::string& name);
+  void find_live();
   bool run_block(Scratch& scratch, std::size_t from, std::size_t rows,
                  std::span<const InputView> inputs, std::span<const OutputView> outputs) const;
   void take_inputs(Scratch& scratch, std::size_t from, std::size_t rows,
@@ -85,10 +90,14 @@ class Program {
   GraphState graph_;
   GraphState rest_;
   std::vector<Register> registers_;
+  /// Those that have values before the first step.
+  std::vector<std::size_t> live_;
   std::vector<std::unique_ptr<Step>> steps_;
   std::vector<Export> exports_;
-  /// The constants that are texts, where registers look at them.
+  /// The constants that are texts, and those that are not the graph's own, where registers look at
+  /// them.
   std::vector<std::unique_ptr<std::string_view>> texts_;
+  std::vector<std::unique_ptr<const Tensor>> numbers_;
 };
 
 }  // namespace kingpost::onnx

@@ -281,6 +281,11 @@ TEST_F(ColumnsTest, WhatCannotBeSplitIsTheRuntimesAlone) {
   EXPECT_EQ(left_of(constant), -1);
 }
 
+TEST_F(ColumnsTest, AnOutputThatIsNotAsWideAsItSaysIsTheRuntimesAlone) {
+  graph.output("sum", graph.node("Add", {a, b}, TensorType::kDouble), 2);
+  EXPECT_EQ(left_of(graph), -1);
+}
+
 TEST_F(ColumnsTest, PlacesBeyondATableAreRefused) {
   const Value table = graph.constant(Tensor{{2}, std::vector<float>{1, 2}});
   graph.output(

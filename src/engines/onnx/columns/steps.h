@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engines/onnx/columns/legacy_trees.h"
 #include "engines/onnx/columns/program.h"
 #include "engines/onnx/columns/tree_table.h"
 
@@ -89,36 +90,70 @@ class GatherStep final : public Program::Step {
   const std::size_t out_;
 };
 
-/// Where the rows of features lie.
-struct TreeInputs {
-  /// The input that is a row's features as a whole; -1: `dense` are put side by side.
-  std::ptrdiff_t port = -1;
-  std::vector<std::size_t> dense;
-  std::size_t width = 0;
-  /// [size, width], its row by the numbers in the register `place`.
-  struct Table {
-    const void* data = nullptr;
-    std::size_t width = 1;
-    std::size_t size = 0;
-    std::size_t place = 0;
-  };
-  std::vector<Table> tables;
+/// Where a feature of trees comes from.
+struct TreeFeature {
+  enum class From : std::uint8_t { kInput, kRegister, kTable } from = From::kRegister;
+  /// Of kInput: a column of [rows, width].
+  std::size_t port = 0;
+  /// Of kTable: [size, width], its row by the number in the register.
+  const void* table = nullptr;
+  std::size_t size = 0;
+  std::size_t width = 1;
+  std::size_t column = 0;
+  /// Of kRegister and kTable.
+  std::size_t place = 0;
 };
 
 template <typename T>
 class TreeStep final : public Program::Step {
  public:
-  TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
+  /// `features` are those that the trees use, in their order.
+  TreeStep(std::unique_ptr<const TreeTable<T>> trees, std::vector<TreeFeature> features,
            std::vector<std::size_t> out)
-      : trees_(std::move(trees)), inputs_(std::move(inputs)), out_(std::move(out)) {}
+      : trees_(std::move(trees)), features_(std::move(features)), out_(std::move(out)) {}
   bool run(Program::Scratch& scratch) const override;
 
  private:
-  const T* dense_rows(Program::Scratch& scratch) const;
+  struct Column {
+    const T* data = nullptr;
+    std::size_t stride = 0;
+  };
+  Column column_of(const TreeFeature& feature, const Program::Scratch& scratch) const;
+  bool fill_from_table(const TreeFeature& feature, const Program::Scratch& scratch, T* to) const;
+  /// Null where a table is asked beyond its end.
+  const T* blocks(Program::Scratch& scratch) const;
+  std::size_t block() const { return features_.size() * kTreeLanes; }
 
   const std::unique_ptr<const TreeTable<T>> trees_;
-  const TreeInputs inputs_;
+  const std::vector<TreeFeature> features_;
   const std::vector<std::size_t> out_;
+};
+
+/// The label and the chances of the classes by the sums of leaves.
+class ClassStep final : public Program::Step {
+ public:
+  /// `sums` are one for each class, or one where the rule is of two.
+  ClassStep(ClassRule rule, std::vector<std::size_t> sums, std::size_t label,
+            std::vector<std::size_t> chances)
+      : rule_(std::move(rule)),
+        sums_(std::move(sums)),
+        label_(label),
+        chances_(std::move(chances)) {
+    if (const auto* const texts = std::get_if<std::vector<std::string>>(&rule_.labels)) {
+      texts_.assign(texts->begin(), texts->end());
+    }
+  }
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  std::size_t decide(float sum, std::span<float> chances) const;
+  std::size_t decide(std::span<float> sums) const;
+
+  const ClassRule rule_;
+  const std::vector<std::size_t> sums_;
+  const std::size_t label_;
+  const std::vector<std::size_t> chances_;
+  std::vector<std::string_view> texts_;
 };
 
 /// Columns as rows: `into` [rows, columns].

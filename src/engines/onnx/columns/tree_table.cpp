@@ -2,36 +2,36 @@
 #include "engines/onnx/columns/tree_table.h"
 
 #include <algorithm>
-#include <cmath>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace kingpost::onnx {
 namespace {
 
-using Integers = std::vector<std::int64_t>;
-
-template <typename Kind>
-const Kind* find(const GraphNode& node, std::string_view name) {
-  for (const Attribute& each : node.attributes) {
-    if (each.name == name) return std::get_if<Kind>(&each.value);
-  }
-  return nullptr;
-}
+using Integers = std::span<const std::int64_t>;
 
 // What is not said is so by default.
 bool is(const GraphNode& node, std::string_view name, std::int64_t normal) {
-  const auto* const found = find<std::int64_t>(node, name);
+  const auto* const found = find_attribute<std::int64_t>(node, name);
   return found == nullptr || *found == normal;
 }
 
+// Without values where there is no such list.
 template <typename T>
-const std::vector<T>* numbers(const GraphNode& node, std::string_view name) {
-  const auto* const tensor = find<Tensor>(node, name);
-  return tensor == nullptr ? nullptr : std::get_if<std::vector<T>>(&tensor->data);
+std::span<const T> list(const GraphNode& node, std::string_view name) {
+  const auto* const found = find_attribute<std::vector<T>>(node, name);
+  return found == nullptr ? std::span<const T>() : std::span<const T>(*found);
 }
 
-bool are_below(const Integers& values, std::size_t end) {
+template <typename T>
+std::span<const T> tensor(const GraphNode& node, std::string_view name) {
+  const auto* const found = find_attribute<Tensor>(node, name);
+  const auto* const values = found == nullptr ? nullptr : std::get_if<std::vector<T>>(&found->data);
+  return values == nullptr ? std::span<const T>() : std::span<const T>(*values);
+}
+
+bool are_below(Integers values, std::size_t end) {
   return std::all_of(values.begin(), values.end(), [end](std::int64_t each) {
     return each >= 0 && static_cast<std::size_t>(each) < end;
   });
@@ -39,85 +39,83 @@ bool are_below(const Integers& values, std::size_t end) {
 
 }  // namespace
 
-// The lists that the attributes are, all of one length.
+// The lists that the attributes are.
 template <typename T>
 class TreeTable<T>::Reading {
  public:
   explicit Reading(const GraphNode& node)
-      : features_(find<Integers>(node, "nodes_featureids")),
-        splits_(numbers<T>(node, "nodes_splits")),
-        modes_(find<std::vector<std::uint8_t>>(node, "nodes_modes")),
-        missing_(find<Integers>(node, "nodes_missing_value_tracks_true")),
-        true_ids_(find<Integers>(node, "nodes_truenodeids")),
-        true_leaf_(find<Integers>(node, "nodes_trueleafs")),
-        false_ids_(find<Integers>(node, "nodes_falsenodeids")),
-        false_leaf_(find<Integers>(node, "nodes_falseleafs")),
-        roots_(find<Integers>(node, "tree_roots")),
-        targets_(find<Integers>(node, "leaf_targetids")),
-        weights_(numbers<T>(node, "leaf_weights")),
-        count_(find<std::int64_t>(node, "n_targets")) {}
-
-  bool is_sound(std::size_t features) const {
-    if (features_ == nullptr || splits_ == nullptr || modes_ == nullptr || true_ids_ == nullptr ||
-        true_leaf_ == nullptr || false_ids_ == nullptr || false_leaf_ == nullptr ||
-        roots_ == nullptr || targets_ == nullptr || weights_ == nullptr || count_ == nullptr) {
-      return false;
-    }
-    const std::size_t size = features_->size();
-    constexpr std::size_t kMost = std::size_t{1} << 30;
-    const bool is_even =
-        splits_->size() == size && modes_->size() == size && true_ids_->size() == size &&
-        true_leaf_->size() == size && false_ids_->size() == size && false_leaf_->size() == size &&
-        (missing_ == nullptr || missing_->size() == size) && targets_->size() == weights_->size();
-    return is_even && size < kMost && weights_->size() < kMost && features < kMost &&
-           *count_ >= 1 && *count_ < 100'000 && are_below(*features_, features) &&
-           are_below(*roots_, size) && are_below(*targets_, static_cast<std::size_t>(*count_)) &&
-           std::all_of(modes_->begin(), modes_->end(), [](std::uint8_t each) { return each == 0; });
+      : features_(list<std::int64_t>(node, "nodes_featureids")),
+        splits_(tensor<T>(node, "nodes_splits")),
+        modes_(list<std::uint8_t>(node, "nodes_modes")),
+        missing_(list<std::int64_t>(node, "nodes_missing_value_tracks_true")),
+        true_ids_(list<std::int64_t>(node, "nodes_truenodeids")),
+        true_leaf_(list<std::int64_t>(node, "nodes_trueleafs")),
+        false_ids_(list<std::int64_t>(node, "nodes_falsenodeids")),
+        false_leaf_(list<std::int64_t>(node, "nodes_falseleafs")),
+        roots_(list<std::int64_t>(node, "tree_roots")),
+        targets_(list<std::int64_t>(node, "leaf_targetids")),
+        weights_(tensor<T>(node, "leaf_weights")) {
+    const auto* const count = find_attribute<std::int64_t>(node, "n_targets");
+    if (count != nullptr) count_ = *count;
   }
 
-  /// False where a branch leads nowhere or back.
+  bool is_sound(std::size_t features) const {
+    const std::size_t size = features_.size();
+    constexpr std::size_t kMost = std::size_t{1} << 30;
+    const bool is_even =
+        splits_.size() == size && modes_.size() == size && true_ids_.size() == size &&
+        true_leaf_.size() == size && false_ids_.size() == size && false_leaf_.size() == size &&
+        (missing_.empty() || missing_.size() == size) && targets_.size() == weights_.size();
+    return is_even && size < kMost && weights_.size() < kMost && features < kMost / kTreeLanes &&
+           count_ >= 1 && count_ < 100'000 && !roots_.empty() && are_below(features_, features) &&
+           are_below(roots_, size) && are_below(targets_, static_cast<std::size_t>(count_)) &&
+           std::all_of(modes_.begin(), modes_.end(), [](std::uint8_t each) { return each == 0; });
+  }
+
+  /// False where a branch leads nowhere or back. The features' places are their numbers yet.
   bool fill(TreeTable& out) const {
-    for (std::size_t i = 0; i < features_->size(); ++i) {
-      Node node;
-      node.split = (*splits_)[i];
-      node.is_missing_true = missing_ != nullptr && (*missing_)[i] != 0;
-      node.offset = static_cast<std::uint32_t>((*features_)[i]);
-      if (!link(i, (*false_ids_)[i], (*false_leaf_)[i], node.next[0]) ||
-          !link(i, (*true_ids_)[i], (*true_leaf_)[i], node.next[1])) {
+    for (std::size_t i = 0; i < features_.size(); ++i) {
+      Node node{splits_[i], static_cast<std::uint32_t>(features_[i]), {}};
+      if (!link(i, false_ids_[i], false_leaf_[i], node.next[0]) ||
+          !link(i, true_ids_[i], true_leaf_[i], node.next[1])) {
         return false;
       }
       out.nodes_.push_back(node);
+      out.is_missing_true_.push_back(!missing_.empty() && missing_[i] != 0 ? 1 : 0);
     }
-    for (std::size_t i = 0; i < weights_->size(); ++i) {
-      out.leaves_.push_back({(*weights_)[i], static_cast<std::uint32_t>((*targets_)[i])});
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      const auto at = static_cast<std::int32_t>(out.nodes_.size());
+      out.nodes_.push_back({weights_[i], 0, {at, at}});
+      out.is_missing_true_.push_back(0);
+      out.target_of_.push_back(static_cast<std::uint32_t>(targets_[i]));
     }
-    for (const std::int64_t each : *roots_) out.roots_.push_back(static_cast<std::int32_t>(each));
-    out.targets_ = static_cast<std::size_t>(*count_);
+    for (const std::int64_t each : roots_) out.roots_.push_back(static_cast<std::int32_t>(each));
+    out.targets_ = static_cast<std::size_t>(count_);
     return true;
   }
 
  private:
   // A node before its parent could make a ring.
   bool link(std::size_t parent, std::int64_t id, std::int64_t is_leaf, std::int32_t& into) const {
-    const std::size_t end = is_leaf != 0 ? weights_->size() : features_->size();
+    const std::size_t end = is_leaf != 0 ? weights_.size() : features_.size();
     if (id < 0 || static_cast<std::size_t>(id) >= end) return false;
     if (is_leaf == 0 && static_cast<std::size_t>(id) <= parent) return false;
-    into = static_cast<std::int32_t>(is_leaf != 0 ? ~id : id);
+    into = static_cast<std::int32_t>(is_leaf != 0 ? id + std::ssize(features_) : id);
     return true;
   }
 
-  const Integers* features_;
-  const std::vector<T>* splits_;
-  const std::vector<std::uint8_t>* modes_;
-  const Integers* missing_;
-  const Integers* true_ids_;
-  const Integers* true_leaf_;
-  const Integers* false_ids_;
-  const Integers* false_leaf_;
-  const Integers* roots_;
-  const Integers* targets_;
-  const std::vector<T>* weights_;
-  const std::int64_t* count_;
+  Integers features_;
+  std::span<const T> splits_;
+  std::span<const std::uint8_t> modes_;
+  Integers missing_;
+  Integers true_ids_;
+  Integers true_leaf_;
+  Integers false_ids_;
+  Integers false_leaf_;
+  Integers roots_;
+  Integers targets_;
+  std::span<const T> weights_;
+  std::int64_t count_ = 0;
 };
 
 template <typename T>
@@ -127,69 +125,110 @@ std::unique_ptr<TreeTable<T>> TreeTable<T>::of(const GraphNode& node, std::size_
   if (!is_plain || !reading.is_sound(features)) return nullptr;
   auto out = std::make_unique<TreeTable>();
   if (!reading.fill(*out)) return nullptr;
-  out->features_ = features;
+  out->find_used(features);
   return out;
 }
 
 template <typename T>
-std::vector<bool> TreeTable<T>::used() const {
-  std::vector<bool> out(features_);
-  for (const Node& each : nodes_) out[each.offset] = true;
-  return out;
+void TreeTable<T>::find_used(std::size_t features) {
+  const std::span<Node> splits(nodes_.data(), nodes_.size() - target_of_.size());
+  std::vector<std::size_t> places(features, features);
+  for (const Node& each : splits) places[each.place] = 0;
+  for (std::size_t i = 0; i < features; ++i) {
+    if (places[i] != 0) continue;
+    places[i] = used_.size() * kTreeLanes;
+    used_.push_back(i);
+  }
+  for (Node& each : splits) each.place = static_cast<std::uint32_t>(places[each.place]);
 }
 
 template <typename T>
-void TreeTable<T>::place(const std::vector<TreePlace>& places) {
-  for (Node& each : nodes_) {
-    const TreePlace& place = places[each.offset];
-    each.source = static_cast<std::uint8_t>(place.source);
-    each.offset = static_cast<std::uint32_t>(place.offset);
+template <bool MayMiss>
+std::int32_t TreeTable<T>::step(std::int32_t at, const T* features) const {
+  const Node& node = nodes_.data()[at];
+  const T value = features[node.place];
+  bool is_true = value <= node.split;
+  if constexpr (MayMiss) {
+    const bool is_missing = value != value;
+    is_true |= is_missing & (is_missing_true_.data()[at] != 0);
+  }
+  return node.next[is_true ? 1 : 0];
+}
+
+// A path through a tree is a chain of loads that wait for each other: some go side by side, without
+// a branch to predict, until none gets on any more. Written out lane by lane, they stay in the
+// processor's registers.
+template <typename T>
+template <bool MayMiss, std::size_t Stride>
+void TreeTable<T>::follow(const T* features, Lanes& lanes) const {
+  Lanes at = lanes;
+  std::int32_t moved = 1;
+  const auto advance = [&](std::int32_t& lane, const T* own) {
+    const std::int32_t next = step<MayMiss>(lane, own);
+    lane = step<MayMiss>(next, own);
+    moved |= next ^ lane;
+  };
+  const auto advance_all = [&]<std::size_t... Lane>(std::index_sequence<Lane...>) {
+    (advance(at[Lane], features + Lane * Stride), ...);
+  };
+  while (moved != 0) {
+    moved = 0;
+    advance_all(std::make_index_sequence<kTreeLanes>());
+  }
+  lanes = at;
+}
+
+template <typename T>
+void TreeTable<T>::add(std::int32_t leaf, std::size_t row, std::size_t rows, T* out) const {
+  const auto at = static_cast<std::size_t>(leaf);
+  const std::size_t first = nodes_.size() - target_of_.size();
+  const std::size_t target = targets_ == 1 ? 0 : target_of_[at - first];
+  out[target * rows + row] += nodes_[at].split;
+}
+
+// A tree after the other over all of the rows, so that it stays in the cache for them; what is
+// added to a row comes in the order of the trees.
+template <typename T>
+template <bool MayMiss>
+void TreeTable<T>::run_blocks(const T* features, std::size_t rows, T* out) const {
+  const std::size_t block = used_.size() * kTreeLanes;
+  for (const std::int32_t root : roots_) {
+    const T* own = features;
+    for (std::size_t from = 0; from < rows; from += kTreeLanes, own += block) {
+      Lanes lanes;
+      lanes.fill(root);
+      follow<MayMiss, 1>(own, lanes);
+      const std::size_t count = std::min(kTreeLanes, rows - from);
+      for (std::size_t i = 0; i < count; ++i) add(lanes[i], from + i, rows, out);
+    }
   }
 }
 
-// Paths through trees are chains of loads that wait for each other: some go side by side.
+// Several trees side by side for one row.
 template <typename T>
-void TreeTable<T>::follow(std::array<Path, kPaths>& paths) const {
-  const Node* const nodes = nodes_.data();
-  bool goes_on = true;
-  while (goes_on) {
-    goes_on = false;
-    for (Path& each : paths) {
-      if (each.at < 0) continue;
-      const Node& node = nodes[each.at];
-      const T value = each.row[node.source][node.offset];
-      const bool is_true = value <= node.split || (node.is_missing_true && std::isnan(value));
-      each.at = node.next[is_true ? 1 : 0];
-      goes_on = goes_on || each.at >= 0;
-    }
+template <bool MayMiss>
+void TreeTable<T>::run_row(const T* features, std::size_t row, std::size_t rows, T* out) const {
+  for (std::size_t from = 0; from < roots_.size(); from += kTreeLanes) {
+    const std::size_t count = std::min(kTreeLanes, roots_.size() - from);
+    Lanes lanes;
+    lanes.fill(roots_[from]);
+    std::copy_n(roots_.begin() + static_cast<std::ptrdiff_t>(from), count, lanes.begin());
+    follow<MayMiss, 0>(features + row, lanes);
+    for (std::size_t i = 0; i < count; ++i) add(lanes[i], row, rows, out);
   }
 }
 
-// A tree after the other over a few rows, so that it stays in the cache for them; what is added to
-// a row comes in the order of the trees.
 template <typename T>
-void TreeTable<T>::run(std::span<const T* const> rows, std::size_t sources, T* out) const {
-  const std::size_t count = rows.size() / sources;
-  std::fill_n(out, count * targets_, T{0});
-  std::array<Path, kPaths> paths{};
-  std::size_t tree = 0;
-  std::size_t row = 0;
-  while (tree < roots_.size()) {
-    std::size_t used = 0;
-    for (; used < kPaths && tree < roots_.size(); ++used) {
-      paths[used] = {roots_[tree], rows.data() + row * sources, row};
-      if (++row == count) {
-        row = 0;
-        ++tree;
-      }
-    }
-    for (std::size_t i = used; i < kPaths; ++i) paths[i].at = -1;
-    follow(paths);
-    for (std::size_t i = 0; i < used; ++i) {
-      const auto place = static_cast<std::size_t>(-1 - std::int64_t{paths[i].at});
-      const Leaf& leaf = leaves_[place];
-      out[leaf.target * count + paths[i].number] += leaf.weight;
-    }
+void TreeTable<T>::run(const T* features, std::size_t rows, bool has_missing, T* out) const {
+  std::fill_n(out, rows * targets_, T{0});
+  const auto work = [&]<bool MayMiss>() {
+    if (rows >= kTreeLanes / 2) return run_blocks<MayMiss>(features, rows, out);
+    for (std::size_t row = 0; row < rows; ++row) run_row<MayMiss>(features, row, rows, out);
+  };
+  if (has_missing) {
+    work.template operator()<true>();
+  } else {
+    work.template operator()<false>();
   }
 }
 

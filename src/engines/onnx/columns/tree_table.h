@@ -14,12 +14,8 @@
 
 namespace kingpost::onnx {
 
-/// Where a feature of a row is: a row has several places where features lie.
-struct TreePlace {
-  std::size_t source = 0;
-  std::size_t offset = 0;
-};
-inline constexpr std::size_t kMostTreeSources = 256;
+/// So many rows of features lie side by side: a block is [used features, kTreeLanes].
+inline constexpr std::size_t kTreeLanes = 8;
 
 template <typename T>
 class TreeTable {
@@ -28,44 +24,47 @@ class TreeTable {
   static std::unique_ptr<TreeTable> of(const GraphNode& node, std::size_t features);
 
   std::size_t targets() const { return targets_; }
-  /// For each feature whether a split looks at it.
-  std::vector<bool> used() const;
-  /// Once, before `run`: one place for each feature.
-  void place(const std::vector<TreePlace>& places);
+  /// The features that a split looks at, at least one, in ascending order.
+  const std::vector<std::size_t>& used() const { return used_; }
 
-  /// `rows` are `sources` pointers for each row, `out` is [targets, rows], a target after the
-  /// other.
-  void run(std::span<const T* const> rows, std::size_t sources, T* out) const;
+  /// `features` are blocks of the used ones, as many as `rows` fill, the last one filled up with
+  /// any numbers; `has_missing` where one is not a number. `out` is [targets, rows], a target after
+  /// the other.
+  void run(const T* features, std::size_t rows, bool has_missing, T* out) const;
 
  private:
+  /// A leaf is a node that leads to itself either way. 16 bytes of float32: four to a line of the
+  /// cache.
   struct Node {
+    /// Or the weight of a leaf.
     T split{};
-    /// Whether a missing value goes where true goes.
-    bool is_missing_true = false;
-    std::uint8_t source = 0;
-    std::uint32_t offset = 0;
-    /// Where false and true go; below 0: the leaf ~place.
+    /// Of the feature in a block, for the first row.
+    std::uint32_t place = 0;
+    /// Where false and true go.
     std::array<std::int32_t, 2> next{};
   };
-  struct Leaf {
-    T weight{};
-    std::uint32_t target = 0;
-  };
+  using Lanes = std::array<std::int32_t, kTreeLanes>;
   class Reading;
 
-  static constexpr std::size_t kPaths = 8;
-  /// A row on its way through a tree.
-  struct Path {
-    std::int32_t at = -1;
-    const T* const* row = nullptr;
-    std::size_t number = 0;
-  };
-  void follow(std::array<Path, kPaths>& paths) const;
+  void find_used(std::size_t features);
+  template <bool MayMiss>
+  std::int32_t step(std::int32_t at, const T* features) const;
+  /// `stride` from the features of a lane to those of the next.
+  template <bool MayMiss, std::size_t Stride>
+  void follow(const T* features, Lanes& lanes) const;
+  template <bool MayMiss>
+  void run_blocks(const T* features, std::size_t rows, T* out) const;
+  template <bool MayMiss>
+  void run_row(const T* features, std::size_t row, std::size_t rows, T* out) const;
+  void add(std::int32_t leaf, std::size_t row, std::size_t rows, T* out) const;
 
-  std::size_t features_ = 0;
   std::size_t targets_ = 1;
+  std::vector<std::size_t> used_;
   std::vector<Node> nodes_;
-  std::vector<Leaf> leaves_;
+  /// Of each node, whether a missing value goes where true goes.
+  std::vector<std::uint8_t> is_missing_true_;
+  /// Of each leaf, where there are several.
+  std::vector<std::uint32_t> target_of_;
   std::vector<std::int32_t> roots_;
 };
 

@@ -32,7 +32,7 @@ class OrtSessionHolder final : public Session {
     TRY(outputs_, read_ports(Direction::kOutput));
     for (const TensorPort& each : inputs_) input_names_.push_back(each.name.c_str());
     for (const TensorPort& each : outputs_) output_names_.push_back(each.name.c_str());
-    executor_ = Executor::make(runtime_, bytes);
+    executor_ = Executor::make(runtime_, bytes, session_.get());
     return {};
   }
 
@@ -96,9 +96,11 @@ class OrtSessionHolder final : public Session {
       const auto count = static_cast<std::size_t>(rows * port.columns);
       const std::size_t bytes = count * value_size(port.type);
       std::byte* const data = into.arena.allocate(bytes, alignof(std::max_align_t));
-      const std::span<std::int64_t> shape = into.arena.array<std::int64_t>(2);
+      // An output [rows] is one column.
+      const std::span<std::int64_t> shape =
+          into.arena.array<std::int64_t>(outputs_[each].shape.size());
+      if (shape.size() > 1) shape[1] = port.columns;
       shape[0] = rows;
-      shape[1] = port.columns;
       InferTensor answer{outputs_[each].name, outputs_[each].datatype, shape, {}, {}};
       out[each] = {data, &into.arena};
       if (port.type == TensorType::kString) {

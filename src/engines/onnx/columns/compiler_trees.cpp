@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Trees: our own, and those of other programs.
+#include <algorithm>
+
+#include "engines/onnx/columns/compiler.h"
+#include "engines/onnx/columns/legacy_trees.h"
+
+namespace kingpost::onnx {
+
+// Features of inputs are read where they lie, and those out of tables are looked up.
+TreeFeature Program::Compiler::feature_of(std::size_t place) {
+  TreeFeature out;
+  const Register each = out_.registers_[place];
+  if (each.from == Register::From::kTable) {
+    out.from = TreeFeature::From::kTable;
+    out.table = each.value;
+    out.size = each.size;
+    out.width = each.width;
+    out.column = each.column;
+    out.place = each.place;
+  } else if (each.from == Register::From::kInput) {
+    out.from = TreeFeature::From::kInput;
+    out.port = each.port;
+    out.width = static_cast<std::size_t>(out_.graph_.inputs[each.port].columns);
+    out.column = each.column;
+  } else {
+    mark({place});
+    out.place = place;
+  }
+  return out;
+}
+
+template <typename T>
+Program::Compiler::Columns Program::Compiler::add_trees(const Columns& in,
+                                                        std::unique_ptr<TreeTable<T>> trees) {
+  std::vector<TreeFeature> features;
+  for (const std::size_t each : trees->used()) features.push_back(feature_of(in.registers[each]));
+  Columns out{in.type, {}, false, false, nullptr};
+  for (std::size_t i = 0; i < trees->targets(); ++i) {
+    out.registers.push_back(add_register(out.type));
+  }
+  out_.steps_.push_back(
+      std::make_unique<TreeStep<T>>(std::move(trees), std::move(features), out.registers));
+  return out;
+}
+
+bool Program::Compiler::take_trees(const GraphNode& node) {
+  const Columns& in = *find(node.inputs[0]);
+  if (node.inputs.size() != 1 || !in.is_plain()) return false;
+  const auto add = [&]<typename T>() {
+    auto trees = TreeTable<T>::of(node, in.registers.size());
+    if (trees == nullptr) return false;
+    give(node, add_trees(in, std::move(trees)));
+    return true;
+  };
+  if (in.type == TensorType::kFloat) return add.template operator()<float>();
+  return in.type == TensorType::kDouble && add.template operator()<double>();
+}
+
+bool Program::Compiler::take_legacy_trees(const GraphNode& node) {
+  const Columns& in = *find(node.inputs[0]);
+  if (node.inputs.size() != 1 || !in.is_plain() || in.type != TensorType::kFloat) return false;
+  auto legacy = read_legacy_trees(node);
+  if (!legacy || node.outputs.size() != (legacy->rule ? 2 : 1)) return false;
+  auto trees = TreeTable<float>::of(legacy->sums, in.registers.size());
+  if (trees == nullptr) return false;
+  const Columns sums = add_base(add_trees(in, std::move(trees)), legacy->base);
+  if (!legacy->rule) {
+    give(node, sums);
+    return true;
+  }
+  const bool has_texts = legacy->rule->labels.index() == 1;
+  Columns labels{has_texts ? TensorType::kString : TensorType::kInt64, {}, false, false, nullptr};
+  labels.registers.push_back(add_register(labels.type));
+  Columns chances{TensorType::kFloat, {}, false, false, nullptr};
+  for (std::size_t i = 0; i < legacy->rule->classes(); ++i) {
+    chances.registers.push_back(add_register(chances.type));
+  }
+  mark(sums.registers);
+  out_.steps_.push_back(std::make_unique<ClassStep>(std::move(*legacy->rule), sums.registers,
+                                                    labels.registers[0], chances.registers));
+  values_[node.outputs[0]] = std::move(labels);
+  values_[node.outputs[1]] = std::move(chances);
+  return true;
+}
+
+Program::Compiler::Columns Program::Compiler::add_base(Columns sums,
+                                                       const std::vector<float>& base) {
+  if (base.empty()) return sums;
+  const std::vector<TensorType> types(2, TensorType::kFloat);
+  const Kernel add = find_kernel("Add", types, TensorType::kFloat);
+  out_.numbers_.push_back(std::make_unique<Tensor>(Tensor{{std::ssize(base)}, base}));
+  for (std::size_t i = 0; i < sums.registers.size(); ++i) {
+    Registers in = {sums.registers[i], constant_register(*out_.numbers_.back(), i)};
+    mark(in);
+    sums.registers[i] = add_register(sums.type);
+    out_.steps_.push_back(std::make_unique<KernelStep>(add, std::move(in), sums.registers[i]));
+  }
+  return sums;
+}
+
+}  // namespace kingpost::onnx
