@@ -59,7 +59,7 @@ class Program::Compiler {
   Columns add_base(Columns sums, const std::vector<float>& base);
   void add_gather(const GraphNode& node, const Columns& places, const Tensor& table);
   void make(std::size_t table_register);
-  TreeFeature feature_of(std::size_t place);
+  TreePlace place_feature(std::size_t place, TreeInputs& inputs);
 
   Program& out_;
   std::unordered_map<std::string, Columns> values_;

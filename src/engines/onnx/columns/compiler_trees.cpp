@@ -7,40 +7,51 @@
 
 namespace kingpost::onnx {
 
-// Features of inputs are read where they lie, and those out of tables are looked up.
-TreeFeature Program::Compiler::feature_of(std::size_t place) {
-  TreeFeature out;
+// Features of inputs are read where they lie, and those out of tables are looked up by the few
+// splits that a row meets: there may be a column for each split.
+TreePlace Program::Compiler::place_feature(std::size_t place, TreeInputs& inputs) {
   const Register each = out_.registers_[place];
   if (each.from == Register::From::kTable) {
-    out.from = TreeFeature::From::kTable;
-    out.table = each.value;
-    out.size = each.size;
-    out.width = each.width;
-    out.column = each.column;
-    out.place = each.place;
-  } else if (each.from == Register::From::kInput) {
-    out.from = TreeFeature::From::kInput;
-    out.port = each.port;
-    out.width = static_cast<std::size_t>(out_.graph_.inputs[each.port].columns);
-    out.column = each.column;
+    const auto same = [&](const TreeInputs::Table& table) {
+      return table.place == each.place && table.data == each.value;
+    };
+    const auto found = std::find_if(inputs.tables.begin(), inputs.tables.end(), same);
+    const auto at = static_cast<std::size_t>(found - inputs.tables.begin());
+    if (at < kMostTreeTables) {
+      if (found == inputs.tables.end()) {
+        inputs.tables.push_back({each.value, each.width, each.size, each.place});
+      }
+      return {at + 1, each.column};
+    }
+  }
+  TreeInputs::Column column;
+  if (each.from == Register::From::kInput) {
+    column.port = static_cast<std::ptrdiff_t>(each.port);
+    column.width = static_cast<std::size_t>(out_.graph_.inputs[each.port].columns);
+    column.column = each.column;
   } else {
     mark({place});
-    out.place = place;
+    column.place = place;
   }
-  return out;
+  inputs.columns.push_back(column);
+  return {0, inputs.columns.size() - 1};
 }
 
 template <typename T>
 Program::Compiler::Columns Program::Compiler::add_trees(const Columns& in,
                                                         std::unique_ptr<TreeTable<T>> trees) {
-  std::vector<TreeFeature> features;
-  for (const std::size_t each : trees->used()) features.push_back(feature_of(in.registers[each]));
+  TreeInputs inputs;
+  std::vector<TreePlace> places;
+  for (const std::size_t each : trees->used()) {
+    places.push_back(place_feature(in.registers[each], inputs));
+  }
+  trees->place(places);
   Columns out{in.type, {}, false, false, nullptr};
   for (std::size_t i = 0; i < trees->targets(); ++i) {
     out.registers.push_back(add_register(out.type));
   }
   out_.steps_.push_back(
-      std::make_unique<TreeStep<T>>(std::move(trees), std::move(features), out.registers));
+      std::make_unique<TreeStep<T>>(std::move(trees), std::move(inputs), out.registers));
   return out;
 }
 

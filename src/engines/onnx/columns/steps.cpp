@@ -60,69 +60,104 @@ bool GatherStep<T>::run(Program::Scratch& scratch) const {
 }
 
 template <typename T>
-typename TreeStep<T>::Column TreeStep<T>::column_of(const TreeFeature& feature,
-                                                    const Program::Scratch& scratch) const {
-  if (feature.from == TreeFeature::From::kRegister) {
-    const Operand& operand = scratch.registers[feature.place];
-    return {operand.of<T>(), operand.is_one ? 0U : 1U};
+TreeStep<T>::TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
+                      std::vector<std::size_t> out)
+    : trees_(std::move(trees)),
+      inputs_(std::move(inputs)),
+      width_(std::max<std::size_t>(1, inputs_.columns.size())),
+      out_(std::move(out)) {
+  for (const TreeInputs::Table& each : inputs_.tables) {
+    const auto* const first = static_cast<const T*>(each.data);
+    tables_miss_ |=
+        std::any_of(first, first + each.size * each.width, [](T value) { return value != value; });
   }
-  const T* const rows = static_cast<const T*>(scratch.inputs[feature.port].data);
-  return {rows + scratch.from * feature.width + feature.column, feature.width};
 }
 
 template <typename T>
-bool TreeStep<T>::fill_from_table(const TreeFeature& feature, const Program::Scratch& scratch,
-                                  T* to) const {
-  const auto* const in = scratch.registers[feature.place].of<std::int64_t>();
-  const T* const column = static_cast<const T*>(feature.table) + feature.column;
-  const auto size = static_cast<std::int64_t>(feature.size);
-  for (std::size_t row = 0; row < scratch.rows; ++row) {
-    const std::int64_t at = in[row] < 0 ? in[row] + size : in[row];
-    if (at < 0 || at >= size) return false;
-    to[row / kTreeLanes * block() + row % kTreeLanes] =
-        column[static_cast<std::size_t>(at) * feature.width];
+void TreeStep<T>::fill(const TreeInputs::Column& column, const Program::Scratch& scratch,
+                       T* to) const {
+  const T* from = nullptr;
+  std::size_t stride = column.width;
+  if (column.port >= 0) {
+    const InputView& input = scratch.inputs[static_cast<std::size_t>(column.port)];
+    from = static_cast<const T*>(input.data) + scratch.from * stride + column.column;
+  } else {
+    const Operand& operand = scratch.registers[column.place];
+    from = operand.of<T>();
+    stride = operand.is_one ? 0 : 1;
   }
-  return true;
+  for (std::size_t row = 0; row < scratch.rows; row += kTreeLanes, to += width_ * kTreeLanes) {
+    const std::size_t lanes = std::min(kTreeLanes, scratch.rows - row);
+    for (std::size_t lane = 0; lane < lanes; ++lane) to[lane] = from[(row + lane) * stride];
+  }
 }
 
 template <typename T>
 const T* TreeStep<T>::blocks(Program::Scratch& scratch) const {
   const std::size_t count = (scratch.rows + kTreeLanes - 1) / kTreeLanes;
-  const std::span<T> out = scratch.arena.array<T>(count * block());
-  std::fill(out.end() - static_cast<std::ptrdiff_t>(block()), out.end(), T{0});
-  for (std::size_t i = 0; i < features_.size(); ++i) {
-    T* to = out.data() + i * kTreeLanes;
-    if (features_[i].from == TreeFeature::From::kTable) {
-      if (!fill_from_table(features_[i], scratch, to)) return nullptr;
-      continue;
-    }
-    const Column from = column_of(features_[i], scratch);
-    for (std::size_t row = 0; row < scratch.rows; row += kTreeLanes, to += block()) {
-      const std::size_t lanes = std::min(kTreeLanes, scratch.rows - row);
-      for (std::size_t lane = 0; lane < lanes; ++lane) {
-        to[lane] = from.data[(row + lane) * from.stride];
-      }
-    }
+  const std::size_t block = width_ * kTreeLanes;
+  const std::span<T> out = scratch.arena.array<T>(count * block);
+  std::fill(out.end() - static_cast<std::ptrdiff_t>(block), out.end(), T{0});
+  for (std::size_t i = 0; i < inputs_.columns.size(); ++i) {
+    fill(inputs_.columns[i], scratch, out.data() + i * kTreeLanes);
   }
   return out.data();
 }
 
 template <typename T>
+bool TreeStep<T>::find_rows(const TreeInputs::Table& table, const Program::Scratch& scratch,
+                            const T** to) const {
+  const auto* const in = scratch.registers[table.place].of<std::int64_t>();
+  const auto size = static_cast<std::int64_t>(table.size);
+  const std::size_t block = (1 + inputs_.tables.size()) * kTreeLanes;
+  for (std::size_t row = 0; row < scratch.rows; ++row) {
+    const std::int64_t at = in[row] < 0 ? in[row] + size : in[row];
+    if (at < 0 || at >= size) return false;
+    to[row / kTreeLanes * block + row % kTreeLanes] =
+        static_cast<const T*>(table.data) + static_cast<std::size_t>(at) * table.width;
+  }
+  return true;
+}
+
+template <typename T>
+bool TreeStep<T>::find_places(Program::Scratch& scratch, TreeRows<T>& rows) const {
+  rows.tables = inputs_.tables.size();
+  if (rows.tables == 0) return true;
+  const std::size_t count = (rows.rows + kTreeLanes - 1) / kTreeLanes;
+  const std::size_t block = (1 + rows.tables) * kTreeLanes;
+  const std::span<const T*> out = scratch.arena.array<const T*>(count * block);
+  for (std::size_t i = 0; i < count; ++i) {
+    const T* const features = rows.blocks + i * width_ * kTreeLanes;
+    for (std::size_t lane = 0; lane < kTreeLanes; ++lane) out[i * block + lane] = features + lane;
+  }
+  for (std::size_t t = 0; t < rows.tables; ++t) {
+    const std::size_t first = (1 + t) * kTreeLanes;
+    const auto* const any = static_cast<const T*>(inputs_.tables[t].data);
+    std::fill_n(out.end() - static_cast<std::ptrdiff_t>(block - first), kTreeLanes, any);
+    if (!find_rows(inputs_.tables[t], scratch, out.data() + first)) return false;
+  }
+  rows.places = out;
+  return true;
+}
+
+template <typename T>
 bool TreeStep<T>::run(Program::Scratch& scratch) const {
-  const T* const features = blocks(scratch);
-  if (features == nullptr) return false;
-  const std::size_t count = (scratch.rows + kTreeLanes - 1) / kTreeLanes * block();
-  bool has_missing = false;
-  for (std::size_t i = 0; i < count; ++i) has_missing |= features[i] != features[i];
+  TreeRows<T> rows;
+  rows.rows = scratch.rows;
+  rows.width = width_;
+  rows.blocks = blocks(scratch);
+  if (!find_places(scratch, rows)) return false;
+  const std::size_t count = (rows.rows + kTreeLanes - 1) / kTreeLanes * width_ * kTreeLanes;
+  rows.may_miss = tables_miss_;
+  for (std::size_t i = 0; i < count; ++i) rows.may_miss |= rows.blocks[i] != rows.blocks[i];
   if (out_.size() == 1) {
-    trees_->run(features, scratch.rows, has_missing, static_cast<T*>(scratch.buffers[out_[0]]));
+    trees_->run(rows, static_cast<T*>(scratch.buffers[out_[0]]));
     return true;
   }
-  const std::span<T> all = scratch.arena.array<T>(scratch.rows * out_.size());
-  trees_->run(features, scratch.rows, has_missing, all.data());
+  const std::span<T> all = scratch.arena.array<T>(rows.rows * out_.size());
+  trees_->run(rows, all.data());
   for (std::size_t i = 0; i < out_.size(); ++i) {
-    std::copy_n(all.data() + i * scratch.rows, scratch.rows,
-                static_cast<T*>(scratch.buffers[out_[i]]));
+    std::copy_n(all.data() + i * rows.rows, rows.rows, static_cast<T*>(scratch.buffers[out_[i]]));
   }
   return true;
 }

@@ -90,42 +90,48 @@ class GatherStep final : public Program::Step {
   const std::size_t out_;
 };
 
-/// Where a feature of trees comes from.
-struct TreeFeature {
-  enum class From : std::uint8_t { kInput, kRegister, kTable } from = From::kRegister;
-  /// Of kInput: a column of [rows, width].
-  std::size_t port = 0;
-  /// Of kTable: [size, width], its row by the number in the register.
-  const void* table = nullptr;
-  std::size_t size = 0;
-  std::size_t width = 1;
-  std::size_t column = 0;
-  /// Of kRegister and kTable.
-  std::size_t place = 0;
+/// Where the features of trees come from: columns, then tables.
+struct TreeInputs {
+  struct Column {
+    /// Of an input [rows, width]; -1: of a register.
+    std::ptrdiff_t port = -1;
+    std::size_t width = 1;
+    std::size_t column = 0;
+    std::size_t place = 0;
+  };
+  std::vector<Column> columns;
+  /// [size, width], its row by the numbers in the register `place`.
+  struct Table {
+    const void* data = nullptr;
+    std::size_t width = 1;
+    std::size_t size = 0;
+    std::size_t place = 0;
+  };
+  std::vector<Table> tables;
 };
 
 template <typename T>
 class TreeStep final : public Program::Step {
  public:
-  /// `features` are those that the trees use, in their order.
-  TreeStep(std::unique_ptr<const TreeTable<T>> trees, std::vector<TreeFeature> features,
-           std::vector<std::size_t> out)
-      : trees_(std::move(trees)), features_(std::move(features)), out_(std::move(out)) {}
+  /// The trees are placed by the same inputs.
+  TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
+           std::vector<std::size_t> out);
   bool run(Program::Scratch& scratch) const override;
 
  private:
-  struct Column {
-    const T* data = nullptr;
-    std::size_t stride = 0;
-  };
-  Column column_of(const TreeFeature& feature, const Program::Scratch& scratch) const;
-  bool fill_from_table(const TreeFeature& feature, const Program::Scratch& scratch, T* to) const;
-  /// Null where a table is asked beyond its end.
+  void fill(const TreeInputs::Column& column, const Program::Scratch& scratch, T* to) const;
   const T* blocks(Program::Scratch& scratch) const;
-  std::size_t block() const { return features_.size() * kTreeLanes; }
+  bool find_rows(const TreeInputs::Table& table, const Program::Scratch& scratch,
+                 const T** to) const;
+  /// False where a table is asked beyond its end.
+  bool find_places(Program::Scratch& scratch, TreeRows<T>& rows) const;
 
   const std::unique_ptr<const TreeTable<T>> trees_;
-  const std::vector<TreeFeature> features_;
+  const TreeInputs inputs_;
+  /// Of the columns, at least one.
+  const std::size_t width_;
+  /// Some value of a table is no number.
+  bool tables_miss_ = false;
   const std::vector<std::size_t> out_;
 };
 

@@ -126,27 +126,62 @@ std::unique_ptr<TreeTable<T>> TreeTable<T>::of(const GraphNode& node, std::size_
   auto out = std::make_unique<TreeTable>();
   if (!reading.fill(*out)) return nullptr;
   out->find_used(features);
+  out->table_of_.resize(out->nodes_.size());
   return out;
 }
 
+// Splits hold the number of their feature among the used ones until they are placed.
 template <typename T>
 void TreeTable<T>::find_used(std::size_t features) {
   const std::span<Node> splits(nodes_.data(), nodes_.size() - target_of_.size());
-  std::vector<std::size_t> places(features, features);
-  for (const Node& each : splits) places[each.place] = 0;
+  std::vector<std::size_t> numbers(features, features);
+  for (const Node& each : splits) numbers[each.place] = 0;
   for (std::size_t i = 0; i < features; ++i) {
-    if (places[i] != 0) continue;
-    places[i] = used_.size() * kTreeLanes;
+    if (numbers[i] != 0) continue;
+    numbers[i] = used_.size();
     used_.push_back(i);
   }
-  for (Node& each : splits) each.place = static_cast<std::uint32_t>(places[each.place]);
+  for (Node& each : splits) each.place = static_cast<std::uint32_t>(numbers[each.place]);
 }
 
 template <typename T>
-template <bool MayMiss>
-std::int32_t TreeTable<T>::step(std::int32_t at, const T* features) const {
+void TreeTable<T>::place(std::span<const TreePlace> places) {
+  const std::size_t splits = nodes_.size() - target_of_.size();
+  for (std::size_t i = 0; i < splits; ++i) {
+    const TreePlace& place = places[nodes_[i].place];
+    const std::size_t stride = place.table == 0 ? kTreeLanes : 1;
+    nodes_[i].place = static_cast<std::uint32_t>(place.column * stride);
+    table_of_[i] = static_cast<std::uint8_t>(place.table);
+  }
+}
+
+// Where a row's features lie.
+template <typename T>
+struct TreeTable<T>::InBlock {
+  const T* features;
+
+  T value(const TreeTable& trees, std::int32_t at) const {
+    return features[trees.nodes_.data()[at].place];
+  }
+  InBlock behind(std::size_t rows) const { return {features + rows}; }
+};
+
+template <typename T>
+struct TreeTable<T>::InTables {
+  const T* const* places;
+
+  T value(const TreeTable& trees, std::int32_t at) const {
+    const std::size_t table = trees.table_of_.data()[at];
+    return places[table * kTreeLanes][trees.nodes_.data()[at].place];
+  }
+  InTables behind(std::size_t rows) const { return {places + rows}; }
+};
+
+template <typename T>
+template <bool MayMiss, typename Row>
+std::int32_t TreeTable<T>::step(std::int32_t at, Row row) const {
   const Node& node = nodes_.data()[at];
-  const T value = features[node.place];
+  const T value = row.value(*this, at);
   bool is_true = value <= node.split;
   if constexpr (MayMiss) {
     const bool is_missing = value != value;
@@ -159,17 +194,17 @@ std::int32_t TreeTable<T>::step(std::int32_t at, const T* features) const {
 // a branch to predict, until none gets on any more. Written out lane by lane, they stay in the
 // processor's registers.
 template <typename T>
-template <bool MayMiss, std::size_t Stride>
-void TreeTable<T>::follow(const T* features, Lanes& lanes) const {
+template <bool MayMiss, std::size_t Stride, typename Row>
+void TreeTable<T>::follow(Row row, Lanes& lanes) const {
   Lanes at = lanes;
   std::int32_t moved = 1;
-  const auto advance = [&](std::int32_t& lane, const T* own) {
+  const auto advance = [&](std::int32_t& lane, Row own) {
     const std::int32_t next = step<MayMiss>(lane, own);
     lane = step<MayMiss>(next, own);
     moved |= next ^ lane;
   };
   const auto advance_all = [&]<std::size_t... Lane>(std::index_sequence<Lane...>) {
-    (advance(at[Lane], features + Lane * Stride), ...);
+    (advance(at[Lane], row.behind(Lane * Stride)), ...);
   };
   while (moved != 0) {
     moved = 0;
@@ -189,12 +224,11 @@ void TreeTable<T>::add(std::int32_t leaf, std::size_t row, std::size_t rows, T* 
 // A tree after the other over all of the rows, so that it stays in the cache for them; what is
 // added to a row comes in the order of the trees.
 template <typename T>
-template <bool MayMiss>
-void TreeTable<T>::run_blocks(const T* features, std::size_t rows, T* out) const {
-  const std::size_t block = used_.size() * kTreeLanes;
+template <bool MayMiss, typename Row>
+void TreeTable<T>::run_all(Row first, std::size_t block, std::size_t rows, T* out) const {
   for (const std::int32_t root : roots_) {
-    const T* own = features;
-    for (std::size_t from = 0; from < rows; from += kTreeLanes, own += block) {
+    Row own = first;
+    for (std::size_t from = 0; from < rows; from += kTreeLanes, own = own.behind(block)) {
       Lanes lanes;
       lanes.fill(root);
       follow<MayMiss, 1>(own, lanes);
@@ -206,29 +240,38 @@ void TreeTable<T>::run_blocks(const T* features, std::size_t rows, T* out) const
 
 // Several trees side by side for one row.
 template <typename T>
-template <bool MayMiss>
-void TreeTable<T>::run_row(const T* features, std::size_t row, std::size_t rows, T* out) const {
+template <bool MayMiss, typename Row>
+void TreeTable<T>::run_row(Row row, std::size_t number, std::size_t rows, T* out) const {
   for (std::size_t from = 0; from < roots_.size(); from += kTreeLanes) {
     const std::size_t count = std::min(kTreeLanes, roots_.size() - from);
     Lanes lanes;
     lanes.fill(roots_[from]);
     std::copy_n(roots_.begin() + static_cast<std::ptrdiff_t>(from), count, lanes.begin());
-    follow<MayMiss, 0>(features + row, lanes);
-    for (std::size_t i = 0; i < count; ++i) add(lanes[i], row, rows, out);
+    follow<MayMiss, 0>(row, lanes);
+    for (std::size_t i = 0; i < count; ++i) add(lanes[i], number, rows, out);
   }
 }
 
 template <typename T>
-void TreeTable<T>::run(const T* features, std::size_t rows, bool has_missing, T* out) const {
-  std::fill_n(out, rows * targets_, T{0});
-  const auto work = [&]<bool MayMiss>() {
-    if (rows >= kTreeLanes / 2) return run_blocks<MayMiss>(features, rows, out);
-    for (std::size_t row = 0; row < rows; ++row) run_row<MayMiss>(features, row, rows, out);
+void TreeTable<T>::run(const TreeRows<T>& rows, T* out) const {
+  std::fill_n(out, rows.rows * targets_, T{0});
+  const auto work = [&]<bool MayMiss>(auto first, std::size_t block) {
+    if (rows.rows >= kTreeLanes / 2) return run_all<MayMiss>(first, block, rows.rows, out);
+    for (std::size_t i = 0; i < rows.rows; ++i) {
+      run_row<MayMiss>(first.behind(i), i, rows.rows, out);
+    }
   };
-  if (has_missing) {
-    work.template operator()<true>();
+  const auto choose = [&](auto first, std::size_t block) {
+    if (rows.may_miss) {
+      work.template operator()<true>(first, block);
+    } else {
+      work.template operator()<false>(first, block);
+    }
+  };
+  if (rows.tables == 0) {
+    choose(InBlock{rows.blocks}, rows.width * kTreeLanes);
   } else {
-    work.template operator()<false>();
+    choose(InTables{rows.places.data()}, (1 + rows.tables) * kTreeLanes);
   }
 }
 

@@ -14,8 +14,30 @@
 
 namespace kingpost::onnx {
 
-/// So many rows of features lie side by side: a block is [used features, kTreeLanes].
+/// So many rows of features lie side by side.
 inline constexpr std::size_t kTreeLanes = 8;
+inline constexpr std::size_t kMostTreeTables = 255;
+
+/// Where a feature is: in the blocks (table 0, `column` of their width), or in a row of a table.
+struct TreePlace {
+  std::size_t table = 0;
+  std::size_t column = 0;
+};
+
+/// Rows of features in blocks of kTreeLanes, the last one filled up with any numbers and rows.
+template <typename T>
+struct TreeRows {
+  std::size_t rows = 0;
+  /// Blocks [width, kTreeLanes] of the features in no table.
+  const T* blocks = nullptr;
+  std::size_t width = 1;
+  /// Blocks [1 + tables, kTreeLanes] of where each row's features lie: in the block, then in the
+  /// tables. Nothing where there are no tables.
+  std::span<const T* const> places;
+  std::size_t tables = 0;
+  /// Some feature may be no number.
+  bool may_miss = false;
+};
 
 template <typename T>
 class TreeTable {
@@ -26,11 +48,11 @@ class TreeTable {
   std::size_t targets() const { return targets_; }
   /// The features that a split looks at, at least one, in ascending order.
   const std::vector<std::size_t>& used() const { return used_; }
+  /// Once, before `run`: a place for each used feature.
+  void place(std::span<const TreePlace> places);
 
-  /// `features` are blocks of the used ones, as many as `rows` fill, the last one filled up with
-  /// any numbers; `has_missing` where one is not a number. `out` is [targets, rows], a target after
-  /// the other.
-  void run(const T* features, std::size_t rows, bool has_missing, T* out) const;
+  /// `out` is [targets, rows], a target after the other.
+  void run(const TreeRows<T>& rows, T* out) const;
 
  private:
   /// A leaf is a node that leads to itself either way. 16 bytes of float32: four to a line of the
@@ -38,24 +60,26 @@ class TreeTable {
   struct Node {
     /// Or the weight of a leaf.
     T split{};
-    /// Of the feature in a block, for the first row.
+    /// From where the row's features lie.
     std::uint32_t place = 0;
     /// Where false and true go.
     std::array<std::int32_t, 2> next{};
   };
   using Lanes = std::array<std::int32_t, kTreeLanes>;
   class Reading;
+  struct InBlock;
+  struct InTables;
 
   void find_used(std::size_t features);
-  template <bool MayMiss>
-  std::int32_t step(std::int32_t at, const T* features) const;
-  /// `stride` from the features of a lane to those of the next.
-  template <bool MayMiss, std::size_t Stride>
-  void follow(const T* features, Lanes& lanes) const;
-  template <bool MayMiss>
-  void run_blocks(const T* features, std::size_t rows, T* out) const;
-  template <bool MayMiss>
-  void run_row(const T* features, std::size_t row, std::size_t rows, T* out) const;
+  template <bool MayMiss, typename Row>
+  std::int32_t step(std::int32_t at, Row row) const;
+  /// Each lane with the row `stride` behind that of the lane before.
+  template <bool MayMiss, std::size_t Stride, typename Row>
+  void follow(Row row, Lanes& lanes) const;
+  template <bool MayMiss, typename Row>
+  void run_all(Row first, std::size_t block, std::size_t rows, T* out) const;
+  template <bool MayMiss, typename Row>
+  void run_row(Row row, std::size_t number, std::size_t rows, T* out) const;
   void add(std::int32_t leaf, std::size_t row, std::size_t rows, T* out) const;
 
   std::size_t targets_ = 1;
@@ -63,6 +87,8 @@ class TreeTable {
   std::vector<Node> nodes_;
   /// Of each node, whether a missing value goes where true goes.
   std::vector<std::uint8_t> is_missing_true_;
+  /// Of each node, the table that its feature is in, or 0.
+  std::vector<std::uint8_t> table_of_;
   /// Of each leaf, where there are several.
   std::vector<std::uint32_t> target_of_;
   std::vector<std::int32_t> roots_;
