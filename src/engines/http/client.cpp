@@ -41,6 +41,8 @@ struct Asker {
   std::thread thread;
 };
 
+constexpr std::size_t kReadRoom = 16384;
+
 class Asking : public std::enable_shared_from_this<Asking> {
  public:
   Asking(Asker& loop, int port, std::shared_ptr<const ClientRequest> request, Client::Done done)
@@ -90,6 +92,8 @@ class Asking : public std::enable_shared_from_this<Asking> {
     parser_.emplace();
     parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
     parser_->skip(request_->method == "HEAD");
+    // Without room it would be read 512 bytes at a time.
+    buffer_.reserve(kReadRoom);
     beast::http::async_read(*stream_, buffer_, *parser_,
                             [self = shared_from_this()](Fault fault, std::size_t) {
                               if (fault) return self->again(fault);

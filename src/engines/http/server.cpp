@@ -39,6 +39,12 @@ std::string_view view(beast::string_view text) {
 // Bytes taken from a connection at a time, beyond what must be held together.
 constexpr std::size_t kReadAhead = 65536;
 
+// The reader asks for as much as there is room for, and for 512 bytes where there is none: room is
+// made before it reads. A request of a row fits into the first, and the last is what a connection
+// may keep from one request to the next.
+constexpr std::size_t kHeadRoom = 2048;
+constexpr std::size_t kKeptRoom = 16384;
+
 // What connections share with their server.
 struct Shared {
   ServerOptions options;
@@ -151,6 +157,8 @@ class Connection final : public Exchange,
     answer_.clear();
     extensions_ = 0;
     is_idle_ = buffer_.size() == 0;
+    if (is_idle_ && buffer_.capacity() > kKeptRoom) buffer_.shrink_to_fit();
+    buffer_.reserve(kHeadRoom);
     lowest().expires_after(is_idle_ ? shared_.options.idle : shared_.options.slow);
     beast::http::async_read_header(
         stream_, buffer_, *parser_,
@@ -174,6 +182,11 @@ class Connection final : public Exchange,
   }
 
   void read_body() {
+    if (!parser_->is_done()) {
+      const auto left = parser_->content_length_remaining();
+      const std::uint64_t room = std::min<std::uint64_t>(left.value_or(kKeptRoom), kReadAhead);
+      buffer_.reserve(std::max(buffer_.size(), static_cast<std::size_t>(room)));
+    }
     beast::http::async_read(
         stream_, buffer_, *parser_,
         [self = this->shared_from_this()](Fault fault, std::size_t) { self->on_body(fault); });
