@@ -190,6 +190,50 @@ class DeployTest(unittest.TestCase):
         self.wait(self.stable("2"))
         self.end(load, "1", "2")
 
+    def wear_out(self, role):
+        """Kills a process until the pause before its next start is long."""
+        for _ in range(6):
+            os.kill(self.wait(lambda status: status[role]["ready"])[role]["process"],
+                    signal.SIGKILL)
+            self.wait(lambda status: not status[role]["ready"])
+
+    def test_a_dead_version_is_not_promoted(self):
+        load = self.start()
+        file = self.base / "gone.onnx"
+        shutil.copy(self.base / "2.onnx", file)
+        self.call(f"m/2={file}", "--canary", "50", "--bake", "500ms")
+        file.unlink()
+        os.kill(self.status()["candidate"]["process"], signal.SIGKILL)
+        status = self.wait(lambda status: status["candidate"] is None)
+        self.assertEqual(status["stable"]["version"], "1")
+        self.assertIn("it does not start", status["last_outcome"])
+        self.end(load, "1")
+
+    def test_requests_that_cannot_be_sent_are_errors(self):
+        load = self.start()
+        self.deploy("2", "--canary", "50", "--bake", "60s", "--rollback-if", "error_rate>0.5")
+
+        def dies(status):
+            if status["candidate"] and status["candidate"]["ready"]:
+                os.kill(status["candidate"]["process"], signal.SIGKILL)
+            return status["candidate"] is None
+        self.assertIn("error_rate is", self.wait(dies)["last_outcome"])
+        self.end(load, "1")
+
+    def test_only_what_is_ready_takes_all_requests(self):
+        load = self.start()
+        self.deploy("2", "--blue-green")
+        self.wear_out("candidate")
+        self.refused("deploy.not_ready", "promote")
+        self.wait(lambda status: status["candidate"]["ready"])
+        self.call("promote")
+        self.wear_out("standby")
+        self.refused("deploy.not_ready", "rollback")
+        self.assertEqual(self.status()["stable"]["version"], "2")
+        self.wait(lambda status: status["standby"]["ready"])
+        self.call("rollback")
+        self.end(load, "1", "2")
+
     def test_keys_stay_with_their_version(self):
         self.start().end()
         self.deploy("2", "--canary", "30", "--bake", "60s")

@@ -64,6 +64,12 @@ void Backend::count(bool is_error, std::chrono::nanoseconds latency) {
   buckets_[bucket].fetch_add(1, std::memory_order_relaxed);
 }
 
+void Backend::count_unsent() {
+  all_.fetch_add(1, std::memory_order_relaxed);
+  requests_.fetch_add(1, std::memory_order_relaxed);
+  errors_.fetch_add(1, std::memory_order_relaxed);
+}
+
 Seen Backend::seen() const {
   Seen out;
   out.requests = requests_.load();

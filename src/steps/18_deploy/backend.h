@@ -43,7 +43,9 @@ class Backend {
   /// 0 while it cannot answer. From any thread, as what follows; the rest by one thread only.
   int port() const { return port_.load(); }
   void count(bool is_error, std::chrono::nanoseconds latency);
-  /// Since `begin_counting`; without the rate of nulls.
+  /// A request that it should have had and that could not be sent to it: an error without a time.
+  void count_unsent();
+  /// Since `begin_counting`; without the rate of nulls, and whether it is there.
   Seen seen() const;
   void begin_counting();
   std::int64_t requests() const { return all_.load(); }

@@ -72,7 +72,10 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
  private:
   void ask(const std::shared_ptr<Backend>& backend, bool is_new) {
     const int port = backend == nullptr ? 0 : backend->port();
-    if (port == 0) return again();
+    if (port == 0) {
+      if (is_new) backend->count_unsent();
+      return again();
+    }
     const auto begun = Clock::now();
     gateway_.client_->ask(
         port, request_,
@@ -116,6 +119,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   void copy(int status, const std::string& body) {
     const std::shared_ptr<Backend> candidate = gateway_.route().candidate;
     const int port = candidate == nullptr ? 0 : candidate->port();
+    if (candidate != nullptr && port == 0) candidate->count_unsent();
     if (port == 0 || gateway_.copies_.load() >= kMostCopies) {
       gateway_.dropped_.fetch_add(1);
       return;

@@ -27,7 +27,8 @@ struct Route {
 ///
 /// A request that a process does not answer, because it is killed or starts anew, is asked again of
 /// the stable version, for up to ten seconds; one that the new version answers with 500 or more is
-/// asked of the stable version too. Asking twice does no harm: inference has no effects. The header
+/// asked of the stable version too, and so is one that cannot be sent to it, which counts as its
+/// error. Asking twice does no harm: inference has no effects. The header
 /// X-Kingpost-Version of an answer says which version gave it.
 class Gateway final : public http::Handler {
  public:
@@ -42,7 +43,7 @@ class Gateway final : public http::Handler {
   void stop() { client_.reset(); }
   struct ShadowCounts {
     std::int64_t sent = 0;
-    /// Not copied, since too many copies had no answer yet.
+    /// Not copied, since too many copies had no answer yet or the new version was not there.
     std::int64_t dropped = 0;
     /// Answered otherwise than by the stable version.
     std::int64_t different = 0;

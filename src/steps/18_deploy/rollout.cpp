@@ -172,6 +172,10 @@ bool Rollout::tick(Micros now, const Seen& seen) {
     roll_back(std::move(*why));
     return true;
   }
+  if (!seen.is_there) {
+    since_ = now;
+    return false;
+  }
   if (now - since_ < plan_.phases[phase_].duration) return false;
   enter(phase_ + 1, now);
   return true;

@@ -57,6 +57,8 @@ struct Seen {
   double p99_ms = 0;
   /// Of the predictions; nothing where it is not known.
   std::optional<double> null_rate;
+  /// It can answer.
+  bool is_there = true;
 };
 
 /// The share of null predictions since a phase began, of counters that a process keeps since it was
@@ -102,7 +104,8 @@ class Rollout {
 
   /// The new version can answer.
   void ready(Micros now);
-  /// True where something has changed; `seen` then begins anew.
+  /// True where something has changed; `seen` then begins anew. The time of a phase begins anew as
+  /// long as the new version is not there: none is promoted that did not last the whole of it.
   bool tick(Micros now, const Seen& seen);
   void promote();
   void roll_back(std::string reason);

@@ -54,6 +54,18 @@ TEST(Rollout, EachGuardRollsBack) {
   EXPECT_FALSE(rollout.tick(1, {0, 0, 0, {}}));
 }
 
+TEST(Rollout, OnlyWhatIsThereGoesOn) {
+  Rollout rollout({.phases = {{false, 5, 10 * kSecond}}, .guards = {}});
+  rollout.ready(0);
+  const Seen gone = {0, 0, 0, {}, false};
+  EXPECT_FALSE(rollout.tick(9 * kSecond, gone));
+  EXPECT_FALSE(rollout.tick(90 * kSecond, gone));
+  // It lasts a whole phase since it came back.
+  EXPECT_FALSE(rollout.tick(100 * kSecond - 1, {}));
+  EXPECT_TRUE(rollout.tick(100 * kSecond, {}));
+  EXPECT_EQ(rollout.stage(), Stage::kPromoted);
+}
+
 TEST(Rollout, ReplaceAndBlueGreen) {
   Rollout replace({});
   EXPECT_EQ(replace.percent(), 0);

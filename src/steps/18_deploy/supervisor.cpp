@@ -143,6 +143,15 @@ class Running final : public Supervisor, public http::Handler {
     return apply();
   }
 
+  // All requests are about to go there.
+  static Status hold_ready(const Backend& backend) {
+    if (backend.port() != 0) return {};
+    return fail(Code::kPrecondition, "deploy.not_ready", "version {} cannot answer now{}{}",
+                backend.source().version, backend.last_error().empty() ? "" : ": ",
+                backend.last_error())
+        .hint("repeat it when `kingpost deploy status` says ready, or deploy another version");
+  }
+
   Status promote() {
     const bool is_ready =
         rollout_ && (rollout_->stage() == Stage::kPhase || rollout_->stage() == Stage::kStandby);
@@ -151,6 +160,7 @@ class Running final : public Supervisor, public http::Handler {
                   "no version is in trial or on standby")
           .hint("`kingpost deploy status` says what there is");
     }
+    TRY_STATUS(hold_ready(*candidate_));
     rollout_->promote();
     return settle();
   }
@@ -161,6 +171,7 @@ class Running final : public Supervisor, public http::Handler {
       return settle();
     }
     if (standby_ != nullptr) {
+      TRY_STATUS(hold_ready(*standby_));
       std::swap(stable_, standby_);
       note("rolled back", standby_->source().version,
            format("by hand, to version {}", stable_->source().version));
@@ -234,11 +245,11 @@ class Running final : public Supervisor, public http::Handler {
   }
 
   Status watch(Micros now) {
+    if (candidate_->failed_starts() >= kFailedStarts) {
+      rollout_->roll_back(format("it does not start: {}", candidate_->last_error()));
+      return settle();
+    }
     if (rollout_->stage() == Stage::kStarting) {
-      if (candidate_->failed_starts() >= kFailedStarts) {
-        rollout_->roll_back(format("it does not start: {}", candidate_->last_error()));
-        return settle();
-      }
       if (candidate_->port() == 0) return {};
       rollout_->ready(now);
       begin_counting();
@@ -248,6 +259,7 @@ class Running final : public Supervisor, public http::Handler {
     if (rollout_->stage() != Stage::kPhase) return {};
     Seen seen = candidate_->seen();
     seen.null_rate = null_rate_.value();
+    seen.is_there = candidate_->port() != 0;
     look_at_nulls(now);
     if (!rollout_->tick(now, seen)) return {};
     begin_counting();
