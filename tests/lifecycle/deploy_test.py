@@ -24,6 +24,15 @@ import onnx_files  # noqa: E402
 from project import KINGPOST  # noqa: E402
 
 SECONDS = 60
+PIPELINE = """\
+version: 1
+project: made
+ingest:
+  rows: {path: rows.csv}
+curate:
+  spine: rows
+  target: {name: y, type: number, expr: y}
+"""
 # What each version makes of x; the third has no answer for what is negative.
 VERSIONS = {"1": ("Identity", lambda x: x), "2": ("Neg", lambda x: -x),
             "3": ("Sqrt", lambda x: math.sqrt(x) if x >= 0 else None)}
@@ -276,6 +285,51 @@ class DeployTest(unittest.TestCase):
             code, said = self.run_it(f"m/1={self.base}/1.onnx")
             self.assertNotEqual(code, 0, text)
             self.assertIn("deploy.state_damaged", said)
+
+    def test_a_killed_supervisor_comes_back_as_it_was(self):
+        self.deploy("1", "--http", str(self.port))
+        self.deploy("2")
+        url = self.status()["url"]
+        os.kill(self.status()["process"], signal.SIGKILL)
+        self.deploy("2")
+        self.assertEqual(self.status()["url"], url)
+        self.call("rollback")
+        self.wait(self.stable("1"))
+
+    def test_a_version_that_is_rolled_back_is_no_success(self):
+        self.deploy("1", "--http", str(self.port))
+        self.refused("deploy.rolled_back", f"m/1={self.base}/none.onnx")
+        self.assertEqual(self.status()["stable"]["path"], str(self.base / "1.onnx"))
+
+    def test_of_several_at_once_all_find_the_one_supervisor(self):
+        words = [KINGPOST, "deploy", f"m/1={self.base}/1.onnx", "--http", str(self.port)]
+        all_of_them = [subprocess.Popen(words, cwd=self.base, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True) for _ in range(6)]
+        texts = [each.communicate(timeout=SECONDS)[0] for each in all_of_them]
+        self.assertIn(0, [each.returncode for each in all_of_them])
+        for each, text in zip(all_of_them, texts):
+            self.assertIn("version 1 answers" if each.returncode == 0 else
+                          "error[deploy.in_progress]", text)
+        self.wait(self.stable("1"))
+
+    def test_what_a_running_deployment_does_not_take_up_is_an_error(self):
+        def write(deploy, serve):
+            (self.base / "kingpost.yaml").write_text(
+                f"{PIPELINE}deploy: {{{deploy}}}\nserve: {{{serve}}}\n")
+        write(f"http: {self.port}", "threads: 1")
+        self.deploy("1")
+        self.assertTrue(self.status()["url"].endswith(f":{self.port}"))
+        self.deploy("2", "--address", "127.0.0.1")
+        self.refused("deploy.other_address", f"m/1={self.base}/1.onnx", "--address", "0.0.0.0")
+        write("address: 0.0.0.0", "threads: 1")
+        self.refused("deploy.other_address", f"m/1={self.base}/1.onnx")
+        write("http: 1", "threads: 1")
+        self.refused("deploy.other_port", f"m/1={self.base}/1.onnx")
+        write("", "threads: 2")
+        self.refused("deploy.other_serve", f"m/1={self.base}/1.onnx")
+        self.call("stop")
+        self.deploy("1")
+        self.assertTrue(self.status()["url"].endswith(f":{self.port}"))
 
     def test_only_who_has_the_token_gives_orders(self):
         self.deploy("1", "--http", str(self.port))

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "base/files.h"
@@ -59,14 +60,16 @@ Status hold_name(const std::string& name) {
 class Control {
  public:
   static Result<Control> of(const std::string& folder) {
+    const Error not_running =
+        fail(Code::kPrecondition, "deploy.not_running", "nothing runs in {}", shown(folder, 200))
+            .hint("`kingpost deploy MODEL` starts it, with what it had before where it was killed");
     const std::string path = path_in(folder, deploy::kControlFile);
-    if (!exists(path) || !store::Lock::holder(folder)) {
-      return fail(Code::kPrecondition, "deploy.not_running", "nothing runs in {}",
-                  shown(folder, 200))
-          .hint("`kingpost deploy MODEL` starts it, with what it had before where it was killed");
-    }
+    const auto holder = store::Lock::holder(folder);
+    if (!exists(path) || !holder) return not_running;
     TRY(const std::string text, read_file(path));
     TRY(const Json json, parse_json(text));
+    // The file of one that was killed is not that of the one that starts now.
+    if (!starts_with(*holder, format("process {},", json["process"].integer()))) return not_running;
     Control out;
     out.port_ = static_cast<int>(json["port"].integer());
     out.token_ = json["token"].text();
@@ -99,9 +102,15 @@ std::string last_lines(const std::string& path) {
   return text->size() <= kMost ? *text : text->substr(text->size() - kMost);
 }
 
+Error not_started(const std::string& folder) {
+  const std::string log = path_in(folder, deploy::kLogFile);
+  return fail(Code::kUnavailable, "deploy.not_started", "the deployment did not start")
+      .detail(last_lines(log))
+      .hint(format("its log is {}", log));
+}
+
 // Starts the supervisor of a folder, and waits until it can be spoken to.
 Result<Control> launch(const std::string& folder) {
-  ::unlink(path_in(folder, deploy::kControlFile).c_str());
   const std::string log = path_in(folder, deploy::kLogFile);
   const std::string program = program_folder() + "/kingpost";
   std::string words[] = {program, "deploy", "supervise", folder};
@@ -124,9 +133,7 @@ Result<Control> launch(const std::string& folder) {
     if (::waitpid(process, &status, WNOHANG) == process) break;
     std::this_thread::sleep_for(kLook);
   }
-  return fail(Code::kUnavailable, "deploy.not_started", "the deployment did not start")
-      .detail(last_lines(log))
-      .hint(format("its log is {}", log));
+  return not_started(folder);
 }
 
 class Deploying {
@@ -148,9 +155,8 @@ class Deploying {
     TRY_STATUS(make_folders(folder_));
     TRY(const Control control, reach());
     Json body = Json::object().set("source", deploy::to_json(source_));
-    auto asked = control.ask("/deploy", body.set("plan", deploy::to_json(plan_)));
-    if (!asked) return std::move(asked).error();
-    return wait(control);
+    TRY(const Json asked, control.ask("/deploy", body.set("plan", deploy::to_json(plan_))));
+    return wait(control, asked["attempt"].integer());
   }
 
  private:
@@ -164,14 +170,15 @@ class Deploying {
       const Node& section = pipeline.section("deploy");
       if (section.is_map()) {
         config_.name = section.text_at("name");
-        config_.address = section.text_at("address");
-        config_.http = static_cast<int>(section.integer("http"));
+        if (!section.at("address").implied) said_.address = section.text_at("address");
+        if (!section.at("http").implied) said_.port = static_cast<int>(section.integer("http"));
         TRY(plan_, deploy::plan_of(section));
       }
       take_serve(serve_words(pipeline));
+      said_.serve = true;
     }
-    if (arguments_.port >= 0) config_.http = arguments_.port;
-    if (!arguments_.address.empty()) config_.address = arguments_.address;
+    if (arguments_.port >= 0) said_.port = arguments_.port;
+    if (!arguments_.address.empty()) said_.address = arguments_.address;
     if (!arguments_.plan.is_empty()) {
       TRY(plan_, deploy::plan_of(arguments_.plan));
     }
@@ -184,6 +191,9 @@ class Deploying {
       const std::string& option = words[i];
       if (option == "--grpc") {
         print("note: serve.grpc is not forwarded by a deployment, which takes HTTP only\n");
+      }
+      if (option == "--tls-certificate") {
+        print("note: serve.tls is not for a deployment, which takes HTTP without TLS\n");
       }
       const bool is_own = option == "--http" || option == "--address" || option == "--grpc" ||
                           option == "--drain" || starts_with(option, "--tls");
@@ -210,34 +220,89 @@ class Deploying {
     return {};
   }
 
+  // Of several at once one starts the supervisor, and the others find it.
   Result<Control> reach() {
-    if (auto control = Control::of(folder_)) {
-      TRY(const std::string text, read_file(path_in(folder_, deploy::kConfigFile)));
-      TRY(const Json json, parse_json(text));
-      const deploy::Config there = deploy::config_from_json(json);
-      if (arguments_.port >= 0 && arguments_.port != there.http) {
-        return fail(Code::kConflict, "deploy.other_port",
-                    "the deployment {} already runs at port {}", config_.name, there.http)
-            .hint("leave --http out, stop it first, or give another --name");
+    const std::string turn = path_in(folder_, "launch");
+    TRY_STATUS(make_folders(turn));
+    const auto until = Clock::now() + kPatience;
+    while (Clock::now() < until) {
+      if (auto control = Control::of(folder_)) {
+        TRY_STATUS(hold_settings());
+        return control;
       }
-      return control;
+      const auto lock = store::Lock::acquire(turn, "kingpost deploy");
+      if (!lock && lock.error().id() != "store.locked") return Error(lock.error());
+      if (lock && !store::Lock::holder(folder_)) {
+        TRY_STATUS(write_config());
+        return launch(folder_);
+      }
+      std::this_thread::sleep_for(kLook);
     }
-    TRY_STATUS(
-        write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty()));
-    return launch(folder_);
+    return not_started(folder_);
   }
 
-  Status wait(const Control& control) {
+  // Nothing where there was none before.
+  Result<std::optional<deploy::Config>> config_there() const {
+    const std::string path = path_in(folder_, deploy::kConfigFile);
+    std::optional<deploy::Config> out;
+    if (!exists(path)) return out;
+    TRY(const std::string text, read_file(path));
+    TRY(const Json json, parse_json(text));
+    out = deploy::config_from_json(json);
+    return out;
+  }
+
+  // What is not said is as it was before the supervisor ended.
+  Status write_config() {
+    TRY(const auto there, config_there());
+    if (there) {
+      config_.address = there->address;
+      config_.http = there->http;
+      if (!said_.serve) config_.words = there->words;
+    }
+    if (said_.port >= 0) config_.http = said_.port;
+    if (!said_.address.empty()) config_.address = said_.address;
+    return write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty());
+  }
+
+  // What a deployment that runs would not take up is an error.
+  Status hold_settings() const {
+    TRY(const auto there, config_there());
+    if (!there) return {};
+    if (said_.port >= 0 && said_.port != there->http) {
+      return fail(Code::kConflict, "deploy.other_port",
+                  "the deployment {} already runs at port {}, and {} is asked for", config_.name,
+                  there->http, said_.port)
+          .hint("leave http out, stop it first, or give another --name");
+    }
+    if (!said_.address.empty() && said_.address != there->address) {
+      return fail(Code::kConflict, "deploy.other_address",
+                  "the deployment {} already listens at {}, and {} is asked for", config_.name,
+                  there->address, shown(said_.address))
+          .hint("leave address out, stop it first, or give another --name");
+    }
+    if (said_.serve && config_.words != there->words) {
+      return fail(Code::kConflict, "deploy.other_serve",
+                  "the deployment {} runs with other settings than the section serve has: {}",
+                  config_.name, join(there->words, " "))
+          .hint("`kingpost deploy stop` first, then deploy again; or give another --name");
+    }
+    return {};
+  }
+
+  Status wait(const Control& control, std::int64_t attempt) {
     const auto until = Clock::now() + kPatience;
     while (Clock::now() < until) {
       TRY(const Json status, control.ask("/status"));
       const Json& candidate = status["candidate"];
-      if (candidate.is_null() && status["stable"]["version"].text() == source_.version) {
+      // Another one is tried only when this one's trial is over.
+      const bool is_over = candidate.is_null() || status["attempt"].integer() != attempt;
+      if (is_over && status["promoted"].integer() >= attempt) {
         print(format("{}: version {} answers at {}\n", config_.name, source_.version,
                      status["url"].text()));
         return {};
       }
-      if (candidate.is_null()) {
+      if (is_over) {
         return fail(Code::kPrecondition, "deploy.rolled_back", "{}", status["last_outcome"].text())
             .hint(format("the log is {}", path_in(folder_, deploy::kLogFile)));
       }
@@ -254,6 +319,13 @@ class Deploying {
   }
 
   const Arguments& arguments_;
+  /// By option or file, not by default.
+  struct Said {
+    int port = -1;
+    std::string address;
+    bool serve = false;
+  };
+  Said said_;
   deploy::Config config_;
   deploy::Plan plan_;
   deploy::Source source_;

@@ -24,6 +24,8 @@ struct Source {
   std::string version;
   /// A bundle's folder, or an ONNX file.
   std::string path;
+
+  bool operator==(const Source&) const = default;
 };
 Json to_json(const Source& source);
 /// Fails with `deploy.state_damaged` where a part is missing.

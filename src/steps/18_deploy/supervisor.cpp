@@ -139,6 +139,7 @@ class Running final : public Supervisor, public http::Handler {
     if (stable_ == nullptr) plan = {};
     candidate_ = made(source);
     rollout_.emplace(std::move(plan));
+    ++attempt_;
     note("started", source.version, {});
     return apply();
   }
@@ -175,7 +176,7 @@ class Running final : public Supervisor, public http::Handler {
       std::swap(stable_, standby_);
       note("rolled back", standby_->source().version,
            format("by hand, to version {}", stable_->source().version));
-      previous_ = standby_->source();
+      keep_previous(standby_->source());
       return apply();
     }
     if (!previous_) {
@@ -188,16 +189,22 @@ class Running final : public Supervisor, public http::Handler {
     return begin(target, {});
   }
 
+  // A version that was deployed again is not one to go back to.
+  void keep_previous(const Source& old) {
+    if (old != stable_->source()) previous_ = old;
+  }
+
   // What the rollout has come to.
   Status settle() {
     if (candidate_ == nullptr) return {};
     const std::string version = candidate_->source().version;
     if (rollout_->stage() == Stage::kPromoted) {
       note("promoted", version, {});
+      promoted_ = attempt_;
       Shared old = std::move(stable_);
       stable_ = std::move(candidate_);
       if (old != nullptr) {
-        previous_ = old->source();
+        keep_previous(old->source());
         if (rollout_->plan().is_blue_green) {
           standby_ = std::move(old);
         } else {
@@ -397,6 +404,7 @@ class Running final : public Supervisor, public http::Handler {
     const Gateway::ShadowCounts counts = gateway_.shadow_counts();
     Json shadow = Json::object().set("sent", counts.sent).set("dropped", counts.dropped);
     out.set("shadow", std::move(shadow.set("different", counts.different)));
+    out.set("attempt", attempt_).set("promoted", promoted_);
     return std::move(out.set("last_outcome", last_outcome_));
   }
 
@@ -415,6 +423,9 @@ class Running final : public Supervisor, public http::Handler {
   std::optional<Source> previous_;
   NullRate null_rate_;
   Micros looked_ = 0;
+  /// How many versions were tried since this process began, and which of them was promoted last.
+  std::int64_t attempt_ = 0;
+  std::int64_t promoted_ = 0;
   std::string last_outcome_;
   std::atomic<bool> stopping_{false};
   std::unique_ptr<http::Server> public_;
