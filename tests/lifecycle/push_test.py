@@ -79,6 +79,16 @@ class Pushes(unittest.TestCase):
         self.assertEqual((other["sent"], other["kept"]), (2, 3))
         self.assertEqual(len(registry.uploads()), 7)
 
+    def test_a_look_is_sent_on_to_the_object_store(self):
+        registry = self.registry("bearer", "store")
+        self.assertEqual(self.pushed(registry, login=True)["sent"], 5)
+        again = self.pushed(registry, login=True)
+        self.assertEqual((again["sent"], again["kept"]), (0, 5))
+        # What cannot be looked at is sent.
+        registry.fault = "shut"
+        again = self.pushed(registry, login=True)
+        self.assertEqual((again["sent"], again["kept"]), (5, 0))
+
     def test_a_push_that_was_killed_goes_on(self):
         registry = self.registry()
         done = self.push(registry, env={"KINGPOST_KILL_AT": "containerize_blob_pushed:2"})

@@ -10,11 +10,18 @@
 namespace kingpost::oci {
 namespace {
 
+constexpr int kMostHops = 5;
+
 // "https://host:port" of an address.
 std::string origin_of(const std::string& url) {
   const std::size_t scheme = url.find("://");
   if (scheme == std::string::npos) return "";
   return url.substr(0, url.find('/', scheme + 3));
+}
+
+bool is_redirect(const HttpAnswer& answer) {
+  const int status = answer.status;
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 // The registry's own words, where it has some.
@@ -60,6 +67,25 @@ class Session {
     request.headers.push_back(authorization_);
     TRY(answer, client_.ask(request));
     if (answer.status == 401) return denied(words_of(answer));
+    return answer;
+  }
+
+  // A look at a blob: 200, 404, or what the registry says else. Registries on an object store send
+  // a look on to it; what the store does not show counts as not there, and is sent.
+  Result<HttpAnswer> look(const std::string& digest) {
+    HttpRequest request{"HEAD", url(format("blobs/sha256:{}", digest)), {}, {}, {}};
+    TRY(HttpAnswer answer, ask(request));
+    for (int hop = 0; hop < kMostHops && is_redirect(answer); ++hop) {
+      request.url = resolved(answer.header("location"));
+      const bool is_safe = starts_with(request.url, "https://") ||
+                           (starts_with(request.url, "http://") && starts_with(origin_, "http:"));
+      if (!is_safe) break;
+      auto next = ask(request);
+      if (!next) break;
+      answer = std::move(next).value();
+      if (answer.status != 200 && !is_redirect(answer)) answer.status = 404;
+    }
+    if (is_redirect(answer)) answer.status = 404;
     return answer;
   }
 
@@ -146,8 +172,7 @@ class Pushing {
   }
 
   Status push_blob(const std::string& digest) {
-    HttpRequest look{"HEAD", session_.url(format("blobs/sha256:{}", digest)), {}, {}, {}};
-    TRY(const HttpAnswer there, session_.ask(std::move(look)));
+    TRY(const HttpAnswer there, session_.look(digest));
     if (there.status == 200) {
       ++out_.kept;
       return {};
