@@ -243,6 +243,20 @@ class DeployTest(unittest.TestCase):
         self.call("rollback")
         self.end(load, "1", "2")
 
+    def test_of_a_hung_version_the_stable_one_answers_instead(self):
+        self.start().end()
+        self.deploy("2", "--canary", "100", "--bake", "60s", "--rollback-if", "error_rate>0.5",
+                    "--min-requests", "2")
+        process = self.status()["candidate"]["process"]
+        os.kill(process, signal.SIGSTOP)
+        self.addCleanup(lambda: Path(f"/proc/{process}/exe").exists()
+                        and os.kill(process, signal.SIGCONT))
+        load = Load(self.port, clients=3)
+        status = self.wait(lambda status: status["candidate"] is None)
+        self.assertIn("error_rate is", status["last_outcome"])
+        self.end(load, "1")
+        self.assertNotIn("2", load.versions)
+
     def test_keys_stay_with_their_version(self):
         self.start().end()
         self.deploy("2", "--canary", "30", "--bake", "60s")

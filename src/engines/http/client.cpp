@@ -45,8 +45,13 @@ constexpr std::size_t kReadRoom = 16384;
 
 class Asking : public std::enable_shared_from_this<Asking> {
  public:
-  Asking(Asker& loop, int port, std::shared_ptr<const ClientRequest> request, Client::Done done)
-      : loop_(loop), port_(port), request_(std::move(request)), done_(std::move(done)) {}
+  Asking(Asker& loop, int port, std::shared_ptr<const ClientRequest> request,
+         std::chrono::milliseconds timeout, Client::Done done)
+      : loop_(loop),
+        port_(port),
+        request_(std::move(request)),
+        timeout_(timeout),
+        done_(std::move(done)) {}
 
   void start() {
     const int verb = static_cast<int>(beast::http::string_to_verb(request_->method));
@@ -69,7 +74,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
   void connect() {
     is_reused_ = false;
     stream_ = std::make_unique<beast::tcp_stream>(loop_.context);
-    stream_->expires_after(request_->timeout);
+    stream_->expires_after(timeout_);
     const tcp::endpoint place(net::ip::address_v4::loopback(), static_cast<std::uint16_t>(port_));
     stream_->async_connect(place, [self = shared_from_this()](Fault fault) {
       if (fault) return self->fail_with(fault);
@@ -80,7 +85,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
   }
 
   void write() {
-    stream_->expires_after(request_->timeout);
+    stream_->expires_after(timeout_);
     beast::http::async_write(*stream_, message_,
                              [self = shared_from_this()](Fault fault, std::size_t) {
                                if (fault) return self->again(fault);
@@ -135,6 +140,7 @@ class Asking : public std::enable_shared_from_this<Asking> {
   Asker& loop_;
   const int port_;
   const std::shared_ptr<const ClientRequest> request_;
+  const std::chrono::milliseconds timeout_;
   const Client::Done done_;
   beast::http::request<beast::http::string_body> message_;
   Stream stream_;
@@ -170,8 +176,14 @@ Client::~Client() {
 }
 
 void Client::ask(int port, std::shared_ptr<const ClientRequest> request, Done done) {
+  const std::chrono::milliseconds timeout = request->timeout;
+  ask(port, std::move(request), timeout, std::move(done));
+}
+
+void Client::ask(int port, std::shared_ptr<const ClientRequest> request,
+                 std::chrono::milliseconds timeout, Done done) {
   Asker& loop = state_->loop();
-  auto asking = std::make_shared<Asking>(loop, port, std::move(request), std::move(done));
+  auto asking = std::make_shared<Asking>(loop, port, std::move(request), timeout, std::move(done));
   net::post(loop.context, [asking] { asking->start(); });
 }
 

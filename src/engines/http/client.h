@@ -42,6 +42,9 @@ class Client {
   /// with `http.unreachable` where the connection could not be made or was lost before a whole
   /// answer had come, and with `http.no_answer` beyond the timeout (both Code::kUnavailable).
   void ask(int port, std::shared_ptr<const ClientRequest> request, Done done);
+  /// The same with another timeout than the request's own.
+  void ask(int port, std::shared_ptr<const ClientRequest> request,
+           std::chrono::milliseconds timeout, Done done);
   /// Calls it later by a thread of the client.
   void after(std::chrono::milliseconds delay, std::function<void()> what);
   /// Waits for the answer; not by a thread of the client.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -108,6 +109,11 @@ TEST_F(HttpClient, NobodyThereAndNobodyAnswers) {
   ASSERT_FALSE(late);
   EXPECT_EQ(late.error().id(), "http.no_answer");
   EXPECT_EQ(echo_.asked.load(), 1);
+  std::promise<std::string> id;
+  client_.ask(port, std::make_shared<const ClientRequest>(ClientRequest{.target = "/silent"}),
+              std::chrono::milliseconds(200),
+              [&](const Result<ClientAnswer>& answer) { id.set_value(answer.error().id()); });
+  EXPECT_EQ(id.get_future().get(), "http.no_answer");
   echo_.let_go();
   server_->stop();
   server_ = Server::start(options(), echo_).value();

@@ -11,6 +11,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kPatience = std::chrono::seconds(10);
+// Of the new version: what it leaves must be enough for the stable one.
+constexpr auto kTrialTime = std::chrono::milliseconds(5'000);
 constexpr auto kPause = std::chrono::milliseconds(20);
 constexpr std::int64_t kMostCopies = 64;
 
@@ -74,20 +76,24 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     const int port = backend == nullptr ? 0 : backend->port();
     if (port == 0) {
       if (is_new) backend->count_unsent();
-      return again();
+      return is_new ? ask_stable() : again();
     }
     const auto begun = Clock::now();
     gateway_.client_->ask(
-        port, request_,
+        port, request_, is_new ? kTrialTime : request_->timeout,
         [self = shared_from_this(), backend, is_new, begun](Result<http::ClientAnswer> answer) {
           const bool is_error = !answer || answer->status >= 500;
           backend->count(is_error, Clock::now() - begun);
-          if (!answer || (is_new && is_error)) return self->again();
+          if (is_new && is_error) return self->ask_stable();
+          if (!answer) return self->again();
           self->finish(*backend, *answer);
         });
   }
 
-  // Of the stable version, whichever that is by now.
+  // Whichever that is by now.
+  void ask_stable() { ask(gateway_.route().stable, false); }
+
+  // After the stable version itself did not answer.
   void again() {
     if (Clock::now() > until_) {
       exchange_->status(503);
@@ -97,11 +103,9 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     }
     const bool is_first = !has_waited_;
     has_waited_ = true;
-    const auto ask_stable = [self = shared_from_this()] {
-      self->ask(self->gateway_.route().stable, false);
-    };
-    // At once the first time: the other version is there.
-    gateway_.client_->after(is_first ? std::chrono::milliseconds(0) : kPause, ask_stable);
+    // At once the first time: it may have been replaced just now.
+    gateway_.client_->after(is_first ? std::chrono::milliseconds(0) : kPause,
+                            [self = shared_from_this()] { self->ask_stable(); });
   }
 
   void finish(const Backend& backend, http::ClientAnswer& answer) {
@@ -128,7 +132,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     gateway_.sent_.fetch_add(1);
     const auto begun = Clock::now();
     gateway_.client_->ask(
-        port, request_,
+        port, request_, kTrialTime,
         [&gateway = gateway_, candidate, begun, status, body](Result<http::ClientAnswer> answer) {
           gateway.copies_.fetch_sub(1);
           const bool is_error = !answer || answer->status >= 500;

@@ -28,8 +28,9 @@ struct Route {
 /// A request that a process does not answer, because it is killed or starts anew, is asked again of
 /// the stable version, for up to ten seconds; one that the new version answers with 500 or more is
 /// asked of the stable version too, and so is one that cannot be sent to it, which counts as its
-/// error. Asking twice does no harm: inference has no effects. The header
-/// X-Kingpost-Version of an answer says which version gave it.
+/// error; it has five seconds for an answer, so that the stable one still has time. Asking twice
+/// does no harm: inference has no effects. The header X-Kingpost-Version of an answer says which
+/// version gave it.
 class Gateway final : public http::Handler {
  public:
   explicit Gateway(int threads) : client_(std::make_unique<http::Client>(threads)) {}
