@@ -90,6 +90,11 @@ Micros wall_clock() {
   return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
+Micros monotonic_micros() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
+
 double monotonic_seconds() {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration<double>(now).count();

@@ -14,6 +14,8 @@ using Micros = std::int64_t;
 
 /// The wall clock now.
 Micros wall_clock();
+/// Of a clock that nobody sets, from a beginning that means nothing: for what is to happen later.
+Micros monotonic_micros();
 /// Seconds of a monotonic clock, for measuring.
 double monotonic_seconds();
 

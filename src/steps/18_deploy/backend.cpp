@@ -182,14 +182,16 @@ void Backend::poll(Micros now) {
   if (process_ <= 0 && !is_stopping_ && now >= next_start_) start(now);
 }
 
-void Backend::stop() {
+void Backend::stop(Micros now) {
   is_stopping_ = true;
+  stopped_ = now;
   port_.store(0);
   if (process_ > 0) ::kill(process_, SIGTERM);
 }
 
-bool Backend::is_gone() {
-  reap(0);
+bool Backend::is_gone(Micros now) {
+  if (process_ > 0 && now - stopped_ >= kGrace) ::kill(process_, SIGKILL);
+  reap(now);
   return process_ <= 0;
 }
 

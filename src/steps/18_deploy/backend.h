@@ -53,12 +53,15 @@ class Backend {
   std::int64_t requests() const { return all_.load(); }
 
   /// Starts it, reads what it says, and starts it again when it has ended: after 0.1 s, then twice
-  /// as long each time up to 30 s, anew when it has answered for a minute.
+  /// as long each time up to 30 s, anew when it has answered for a minute. `now` is of the
+  /// monotonic clock, here and below.
   void poll(Micros now);
+  /// Longer than a server that ends waits for the last answer.
+  static constexpr Micros kGrace = 35'000'000;
   /// Tells it to end: what it is asked is answered, then it goes.
-  void stop();
-  /// After `stop`, the process is gone.
-  bool is_gone();
+  void stop(Micros now);
+  /// After `stop`, the process is gone. One that is not after the grace is killed.
+  bool is_gone(Micros now);
 
   pid_t process() const { return process_; }
   int restarts() const { return restarts_; }
@@ -86,6 +89,7 @@ class Backend {
   Micros started_ = 0;
   Micros next_start_ = 0;
   Micros pause_ = 0;
+  Micros stopped_ = 0;
   int restarts_ = 0;
   int failed_starts_ = 0;
   bool was_ready_ = false;

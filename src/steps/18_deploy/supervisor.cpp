@@ -230,7 +230,7 @@ class Running final : public Supervisor, public http::Handler {
     }
     gateway_.set_route(std::move(route));
     for (Shared& each : leaving_next_) {
-      each->stop();
+      each->stop(monotonic_micros());
       leaving_.push_back(std::move(each));
     }
     leaving_next_.clear();
@@ -239,11 +239,11 @@ class Running final : public Supervisor, public http::Handler {
 
   void tick() {
     const std::lock_guard lock(mutex_);
-    const Micros now = wall_clock();
+    const Micros now = monotonic_micros();
     for (const Shared* each : {&stable_, &candidate_, &standby_}) {
       if (*each != nullptr) (*each)->poll(now);
     }
-    std::erase_if(leaving_, [](const Shared& each) { return each->is_gone(); });
+    std::erase_if(leaving_, [now](const Shared& each) { return each->is_gone(now); });
     if (candidate_ == nullptr) return;
     const Status done = watch(now);
     if (!done)
@@ -309,9 +309,9 @@ class Running final : public Supervisor, public http::Handler {
     for (const Shared* each : {&stable_, &candidate_, &standby_}) {
       if (*each != nullptr) all.push_back(*each);
     }
-    for (const Shared& each : all) each->stop();
+    for (const Shared& each : all) each->stop(monotonic_micros());
     for (int i = 0; i < 100 && !all.empty(); ++i) {
-      std::erase_if(all, [](const Shared& each) { return each->is_gone(); });
+      std::erase_if(all, [](const Shared& each) { return each->is_gone(monotonic_micros()); });
       std::this_thread::sleep_for(kTick);
     }
     note("stopped", "", {});

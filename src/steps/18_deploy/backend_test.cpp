@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/backend.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <thread>
+
+#include "base/files.h"
+#include "base/scratch.h"
+
+namespace kingpost::steps::deploy {
+namespace {
+
+// Tells a port and does not go when it is told to.
+constexpr std::string_view kStubborn = R"(#!/bin/sh
+trap '' TERM
+echo http://127.0.0.1:1
+while :; do sleep 0.1; done
+)";
+
+template <typename Holds>
+bool within_a_minute(const Holds& holds) {
+  for (int i = 0; i < 6000; ++i) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+TEST(Backend, OneThatDoesNotGoIsKilled) {
+  const auto scratch = Scratch::make("backend").value();
+  const std::string program = scratch.path() + "/serve";
+  ASSERT_TRUE(write_durably(program, kStubborn, 0700));
+  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
+  ASSERT_TRUE(within_a_minute([&] {
+    backend.poll(0);
+    return backend.port() == 1;
+  }));
+  const Micros stopped = 7;
+  backend.stop(stopped);
+  EXPECT_EQ(backend.port(), 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_FALSE(backend.is_gone(stopped + Backend::kGrace - 1));
+  EXPECT_TRUE(within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
+}
+
+}  // namespace
+}  // namespace kingpost::steps::deploy
