@@ -2,6 +2,7 @@
 """Deployments on this machine: versions come, go, fail and are killed, and every request that is
 sent meanwhile is answered, as the version that its answer names would."""
 
+import hashlib
 import json
 import math
 import os
@@ -41,8 +42,9 @@ VERSIONS = {"1": ("Identity", lambda x: x), "2": ("Neg", lambda x: -x),
 class Load:
     """Clients that ask without a pause, each with values of its own."""
 
-    def __init__(self, port, clients=4):
+    def __init__(self, port, clients=4, headers=None):
         self.port = port
+        self.headers = headers or {}
         self.faults = []
         self.versions = {}
         self.stopped = False
@@ -59,7 +61,7 @@ class Load:
             body = json.dumps({"inputs": [{"name": "x", "shape": [1], "datatype": "FP32",
                                            "data": [x]}]})
             try:
-                connection.request("POST", "/v2/models/m/infer", body)
+                connection.request("POST", "/v2/models/m/infer", body, self.headers)
                 answer = connection.getresponse()
                 text = answer.read()
                 self.look(x, answer.status, answer.headers["X-Kingpost-Version"], text)
@@ -186,6 +188,17 @@ class DeployTest(unittest.TestCase):
         self.wait(lambda status: status["candidate"] is None)
         self.assertEqual(self.status()["stable"]["version"], "2")
         self.end(load, "1", "2", "3")
+
+    def test_nulls_are_seen_behind_keys_too(self):
+        key = hashlib.sha256(b"secret").hexdigest()
+        (self.base / "keys.txt").write_text(f"{key} infer client\n")
+        (self.base / "kingpost.yaml").write_text(PIPELINE + "serve: {api_keys: keys.txt}\n")
+        self.deploy("1", "--http", str(self.port))
+        load = Load(self.port, headers={"X-API-Key": "secret"})
+        self.addCleanup(load.end)
+        self.deploy("3", "--canary", "50", "--bake", "20s", "--rollback-if", "null_rate>0.2")
+        self.assertIn("null_rate is", self.wait(self.stable("1"))["last_outcome"])
+        self.end(load, "1", "3")
 
     def test_killed_processes_fail_no_request(self):
         load = self.start()

@@ -65,6 +65,20 @@ class AccessTest(ServingCase):
             self.refused("serve.keys_malformed", "--model", f"houses={self.bundle}",
                          "--api-keys", keys)
 
+    def test_a_key_of_the_metrics_alone(self):
+        def digest(key):
+            return hashlib.sha256(key.encode()).hexdigest()
+        keys = self.base / "one.txt"
+        keys.write_text(f"{digest('one')} infer one\n")
+        served = self.serve("--api-keys", keys, "--metrics-key", digest("look"))
+        for key, path, wanted in (("look", "/metrics", 200), ("look", "/v2/models", 403),
+                                  ("one", "/metrics", 403), ("one", "/v2/models", 200),
+                                  ("", "/metrics", 401), (digest("look"), "/metrics", 401)):
+            self.assertEqual(served.ask("GET", path, None, {"X-API-Key": key})[0], wanted, key)
+        model = ("--model", f"houses={self.bundle}")
+        self.refused("--api-keys", *model, "--metrics-key", digest("look"))
+        self.refused("no sha256", *model, "--api-keys", keys, "--metrics-key", "look")
+
     def certificate(self, name):
         """A self-signed certificate of 127.0.0.1 and its key."""
         paths = self.base / f"{name}.crt", self.base / f"{name}.key"

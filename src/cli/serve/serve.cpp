@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -38,6 +39,8 @@ struct Options {
   int grpc_port = -1;
   /// Empty: everybody may ask for everything.
   std::string api_keys;
+  /// The sha256 of a key beside those.
+  std::string metrics_key;
   /// Public keys, as PEM files.
   std::vector<std::string> trust;
   steps::serve::LogOptions log;
@@ -125,6 +128,7 @@ Status serve(const Options& options) {
   Service& service = *owned;
   if (!options.api_keys.empty()) {
     TRY(auto access, steps::serve::Access::read(options.api_keys));
+    if (!options.metrics_key.empty()) access.add_metrics_key(options.metrics_key);
     service.set_access(std::move(access));
   }
   if (!options.log.folder.empty()) {
@@ -188,8 +192,15 @@ void add_duration(CLI::App& app, const std::string& name, Micros& into, const st
 }
 
 void add_safety(CLI::App& app, Options& options) {
-  app.add_option("--api-keys", options.api_keys,
-                 "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
+  auto* keys =
+      app.add_option("--api-keys", options.api_keys,
+                     "file of keys: SHA256 SCOPES NAME a line; default: everybody may ask");
+  app.add_option("--metrics-key", options.metrics_key,
+                 "SHA256 of a key that opens /metrics alone, beside those of --api-keys")
+      ->needs(keys)
+      ->check([](const std::string& text) {
+        return is_digest(text) ? std::string() : shown(text) + " is no sha256 of a key";
+      });
   app.add_option("--trust", options.trust,
                  "public key, of which one must have signed each bundle; default: no signature")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);

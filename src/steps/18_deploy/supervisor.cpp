@@ -5,9 +5,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <thread>
+#include <utility>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/new_file.h"
 #include "base/random.h"
@@ -108,7 +111,12 @@ class Running final : public Supervisor, public http::Handler {
   }
 
   Shared made(const Source& source) const {
-    return std::make_shared<Backend>(source, config_.program, config_.words,
+    std::vector<std::string> words = config_.words;
+    // The supervisor is no client with a key of its own, and looks at the metrics all the same.
+    if (std::find(words.begin(), words.end(), "--api-keys") != words.end()) {
+      words.insert(words.end(), {"--metrics-key", sha256_of(metrics_key_)});
+    }
+    return std::make_shared<Backend>(source, config_.program, std::move(words),
                                      path_in(folder_, kLogFile));
   }
 
@@ -279,6 +287,7 @@ class Running final : public Supervisor, public http::Handler {
   void begin_counting() {
     candidate_->begin_counting();
     null_rate_.begin();
+    is_blind_ = false;
   }
 
   // Once a second, of the process itself; the answer comes when it comes.
@@ -291,15 +300,25 @@ class Running final : public Supervisor, public http::Handler {
     looked_ = now;
     auto request = std::make_shared<http::ClientRequest>();
     request->target = "/metrics";
+    request->headers = {{"X-API-Key", metrics_key_}};
     gateway_.client().ask(candidate_->port(), request,
                           [this, phase = null_rate_.phase()](Result<http::ClientAnswer> answer) {
-                            if (!answer || answer->status != 200) return;
+                            if (!answer) return;
+                            if (answer->status != 200) return tell_blind(answer->status);
                             const double rows = sum_of(answer->body, "kingpost_rows_total");
                             const double nulls =
                                 sum_of(answer->body, "kingpost_null_predictions_total");
                             const std::lock_guard lock(mutex_);
                             null_rate_.take(phase, rows, nulls);
                           });
+  }
+
+  // Once a phase: the guard of nulls is none where they cannot be counted.
+  void tell_blind(int status) {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(is_blind_, true) || candidate_ == nullptr) return;
+    note("trouble", candidate_->source().version,
+         format("null_rate is not known: /metrics answers {}", status));
   }
 
   void end() {
@@ -412,6 +431,8 @@ class Running final : public Supervisor, public http::Handler {
   Config config_;
   std::optional<store::Lock> lock_;
   std::string token_;
+  /// What opens the metrics of the processes, which know its digest only.
+  const std::string metrics_key_ = random_hex(32);
   std::mutex mutex_;
   Gateway gateway_;
   Shared stable_;
@@ -422,6 +443,7 @@ class Running final : public Supervisor, public http::Handler {
   std::optional<Rollout> rollout_;
   std::optional<Source> previous_;
   NullRate null_rate_;
+  bool is_blind_ = false;
   Micros looked_ = 0;
   /// How many versions were tried since this process began, and which of them was promoted last.
   std::int64_t attempt_ = 0;

@@ -65,6 +65,11 @@ Result<Access> Access::read(const std::string& path) {
   return out;
 }
 
+void Access::add_metrics_key(const std::string& digest) {
+  is_open_ = false;
+  keys_.emplace(digest, Key{bit(Scope::kMetrics), "metrics"});
+}
+
 Status Access::allow(std::string_view key, Scope scope) const {
   if (is_open_) return {};
   if (key.empty()) {

@@ -24,6 +24,9 @@ class Access {
   /// may do everything. Fails with `serve.keys_malformed`, naming the line, or as read_file.
   static Result<Access> read(const std::string& path);
 
+  /// One key more, by the sha256 of it, for the metrics alone.
+  void add_metrics_key(const std::string& digest);
+
   bool is_open() const { return is_open_; }
   /// `key`: as it was sent, empty where none was. Fails with `serve.key_missing`,
   /// `serve.key_unknown` or `serve.key_scope`.
