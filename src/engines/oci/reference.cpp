@@ -70,8 +70,15 @@ Error malformed(std::string_view text, std::string_view why) {
 }  // namespace
 
 bool Reference::is_local() const {
-  const std::string host = registry.substr(0, registry.find(':'));
-  return host == "localhost" || starts_with(host, "127.");
+  const std::string host = lower(registry.substr(0, registry.find(':')));
+  if (host == "localhost") return true;
+  // An address, not a name that begins like one.
+  const std::vector<std::string> parts = split(host, '.');
+  return parts.size() == 4 && parts[0] == "127" &&
+         std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+           const auto number = parse_integer(part);
+           return number && *number >= 0 && *number <= 255;
+         });
 }
 
 Result<Reference> parse_reference(std::string_view text) {

@@ -20,7 +20,11 @@ TEST(Reference, IsTakenApart) {
   EXPECT_EQ(parse_reference("team/late:3")->repository, "team/late");
   EXPECT_TRUE(parse_reference("localhost/late")->is_local());
   EXPECT_TRUE(parse_reference("127.0.0.1:5000/a__b--c.d")->is_local());
-  EXPECT_FALSE(parse_reference("localhost.evil.org/late")->is_local());
+  EXPECT_TRUE(parse_reference("127.8.0.255/late")->is_local());
+  for (const char* other : {"localhost.evil.org/late", "127.0.0.1.evil.com/late", "127.evil.com/a",
+                            "127.0.0.x/a", "127.0.0.256/a", "128.0.0.1/a"}) {
+    EXPECT_FALSE(parse_reference(other)->is_local()) << other;
+  }
 }
 
 class Malformed : public testing::TestWithParam<const char*> {};
