@@ -174,6 +174,13 @@ class Images(unittest.TestCase):
         self.assertEqual(sorted(path.name for path in folder.glob("cut*")),
                          ["cut", "cut.lock.json", "cut.tar", "cut.tar.lock.json"])
 
+    def test_a_layout_is_never_without_its_lock(self):
+        done = self.project.command("containerize", MODEL, "--out", "locked",
+                                    env={"KINGPOST_KILL_AT": "containerize_layout_kept"})
+        self.assertEqual(done.code, -9, str(done))
+        digest, _, _ = layout_image(self.project.folder / "locked")
+        self.assertEqual(json.loads(self.project.read("locked.lock.json"))["image"], digest)
+
     def test_of_two_at_once_one_is_refused_and_the_image_is_whole(self):
         both = [self.project.start("containerize", MODEL, "--out", "both") for _ in range(2)]
         texts = [each.communicate()[1] for each in both]

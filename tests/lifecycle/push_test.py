@@ -126,6 +126,41 @@ class Pushes(unittest.TestCase):
         self.assertIn("error[containerize.registry_refused]", done.err)
         self.assertIn("keeps", done.err)
 
+    def test_a_push_that_failed_can_be_repeated_with_its_folder(self):
+        registry = self.registry("open", "full")
+        self.refused_with(registry, "--out", "kept")
+        self.assertEqual(list(self.project.folder.glob("kept*")), [])
+        registry.fault = None
+        self.assertEqual(self.pushed(registry, "--out", "kept")["sent"], 5)
+        self.assertEqual(sorted(path.name for path in self.project.folder.glob("kept*")),
+                         ["kept", "kept.lock.json"])
+
+    def refused_with(self, registry, *words):
+        done = self.push(registry, *words)
+        self.assertIn("error[containerize.registry_refused]", done.err)
+
+    def test_what_skopeo_login_left_is_read(self):
+        registry = self.registry("basic")
+        auths = json.dumps({"auths": {registry.host: {"auth": "dTpw"}}})
+        for place, name in (("XDG_RUNTIME_DIR", "containers/auth.json"),
+                            ("XDG_CONFIG_HOME", "containers/auth.json"),
+                            ("REGISTRY_AUTH_FILE", "auth.json")):
+            with self.subTest(place):
+                folder = self.project.folder / place
+                (folder / name).parent.mkdir(parents=True)
+                self.project.write(f"{place}/{name}", auths)
+                where = folder / name if place == "REGISTRY_AUTH_FILE" else folder
+                self.pushed(registry, env={place: str(where)})
+                self.project.write(f"{place}/{name}", "{")
+                done = self.push(registry, env={place: str(where)})
+                self.assertIn("error[containerize.credentials_malformed]", done.err)
+                self.assertIn(name, done.err)
+
+    def test_what_only_a_push_takes_is_refused_without_one(self):
+        for words in (("--insecure",), ("--mount-from", "team/base")):
+            done = self.containerize("./late", "--out", "none", *words)
+            self.assertIn("error[containerize.no_effect]", done.err)
+
     def test_the_repository_to_mount_from_is_one(self):
         done = self.push(self.registry(), "--mount-from", "../x")
         self.assertIn("error[containerize.ref_malformed]", done.err)

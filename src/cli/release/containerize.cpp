@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/new_file.h"
 #include "base/scratch.h"
@@ -69,6 +70,7 @@ class Making {
   explicit Making(const Arguments& arguments) : arguments_(arguments) {}
 
   Status run() {
+    TRY_STATUS(hold_options());
     TRY_STATUS(check_places());
     TRY_STATUS(take_section());
     TRY_STATUS(take_bundle());
@@ -80,16 +82,38 @@ class Making {
       TRY_STATUS(oci::write_archive(built_.image, request_.reference, folder_, path));
       TRY_STATUS(write_durably(path + ".lock.json", built_.lock.pretty()));
     }
-    if (layout_) {
-      TRY_STATUS(layout_->keep());
-      TRY_STATUS(write_durably(out_ + ".lock.json", built_.lock.pretty()));
-    }
+    // Before the layout is there: the same command can be repeated where the registry fails.
     TRY_STATUS(push());
+    if (layout_) TRY_STATUS(keep_layout());
     say();
     return {};
   }
 
  private:
+  Status hold_options() const {
+    if (!arguments_.push.empty()) return {};
+    const std::string_view option = arguments_.insecure              ? "--insecure"
+                                    : !arguments_.mount_from.empty() ? "--mount-from"
+                                                                     : "";
+    if (option.empty()) return {};
+    return fail(Code::kInvalidInput, "containerize.no_effect", "{} has no effect without --push",
+                option)
+        .hint("take it out, or name the registry by --push");
+  }
+
+  // A layout is never without its lock, whenever this is killed.
+  Status keep_layout() {
+    if (is_taken(out_)) return taken(out_);
+    const std::string lock = out_ + ".lock.json";
+    TRY_STATUS(write_durably(lock, built_.lock.pretty()));
+    if (auto kept = layout_->keep(); !kept) {
+      if (!is_taken(out_)) ::unlink(lock.c_str());
+      return kept;
+    }
+    failpoint("containerize_layout_kept");
+    return {};
+  }
+
   Status push() {
     if (!target_) return {};
     oci::PushOptions options;
@@ -98,8 +122,7 @@ class Making {
     if (!arguments_.json) {
       options.progress = [](const std::string& line) { print(format("sending {}\n", line)); };
     }
-    const std::string folder = layout_ ? out_ : folder_;
-    TRY(pushed_, oci::push_image(built_.image, *target_, folder, options));
+    TRY(pushed_, oci::push_image(built_.image, *target_, folder_, options));
     return {};
   }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/oci/credentials.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -24,7 +27,7 @@ bool is_base64(std::string_view text) {
 
 Error malformed(std::string_view why) {
   return fail(Code::kInvalidInput, "containerize.credentials_malformed",
-              "Docker's config.json cannot be read: {}", why)
+              "what is kept of users of registries cannot be read: {}", why)
       .hint("`docker login` or `skopeo login` writes it");
 }
 
@@ -72,6 +75,28 @@ class Scanner {
   std::size_t at_ = 0;
 };
 
+// Docker's own, where it is named, before those of podman and skopeo (containers-auth.json(5));
+// what lies in the home folder is the last.
+std::vector<std::string> places() {
+  std::vector<std::string> out;
+  const auto add = [&out](const char* variable, std::string_view rest) {
+    const char* const folder = std::getenv(variable);
+    if (folder == nullptr || *folder == '\0') return false;
+    out.push_back(format("{}{}", folder, rest));
+    return true;
+  };
+  add("REGISTRY_AUTH_FILE", "");
+  const bool is_named = add("DOCKER_CONFIG", "/config.json");
+  if (!add("XDG_RUNTIME_DIR", "/containers/auth.json")) {
+    out.push_back(format("/run/containers/{}/auth.json", ::getuid()));
+  }
+  if (!add("XDG_CONFIG_HOME", "/containers/auth.json")) {
+    add("HOME", "/.config/containers/auth.json");
+  }
+  if (!is_named) add("HOME", "/.docker/config.json");
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> credentials_for(const std::string& registry, std::string_view config) {
@@ -90,16 +115,14 @@ Result<std::string> credentials_for(const std::string& registry, std::string_vie
 }
 
 Result<std::string> credentials_of_user(const std::string& registry) {
-  std::string folder;
-  if (const char* named = std::getenv("DOCKER_CONFIG")) {
-    folder = named;
-  } else if (const char* home = std::getenv("HOME")) {
-    folder = format("{}/.docker", home);
+  for (const std::string& path : places()) {
+    if (!exists(path)) continue;
+    TRY(const std::string text, read_file(path, kLargestConfig));
+    auto found = credentials_for(registry, text);
+    if (!found) return std::move(found).error().detail(format("in {}", path));
+    if (!found->empty()) return found;
   }
-  const std::string path = folder + "/config.json";
-  if (folder.empty() || !exists(path)) return std::string();
-  TRY(const std::string text, read_file(path, kLargestConfig));
-  return credentials_for(registry, text);
+  return std::string();
 }
 
 Challenge parse_challenge(std::string_view header) {

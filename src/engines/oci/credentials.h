@@ -14,7 +14,9 @@ namespace kingpost::oci {
 /// them. Fails with `containerize.credentials_malformed`.
 Result<std::string> credentials_for(const std::string& registry, std::string_view config);
 
-/// Of $DOCKER_CONFIG/config.json, else ~/.docker/config.json; "" where there is none.
+/// Of the first file that knows the registry: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json,
+/// $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json, and, where
+/// Docker's is not named, ~/.docker/config.json; "" where there is none.
 Result<std::string> credentials_of_user(const std::string& registry);
 
 /// A header WWW-Authenticate (RFC 9110, 11.6.1), the first scheme of it that we know.

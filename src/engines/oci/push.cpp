@@ -98,10 +98,10 @@ class Session {
 
  private:
   Error denied(std::string_view words) const {
-    const std::string who = credentials_.empty() ? "nobody" : "the user of config.json";
+    const std::string who = credentials_.empty() ? "nobody" : "the user that logged in here";
     return fail(Code::kPrecondition, "containerize.registry_denied",
                 "{} does not let {} push {}: {}", reference_.registry, who, reference_.text, words)
-        .hint(format("`docker login {0}` or `skopeo login {0}` writes ~/.docker/config.json; "
+        .hint(format("`docker login {0}` or `skopeo login {0}` keeps who you are; "
                      "helpers (credsStore, credHelpers) are not asked",
                      reference_.registry));
   }
