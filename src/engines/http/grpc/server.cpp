@@ -59,18 +59,20 @@ class CallOfStream final : public Call {
   std::atomic<bool> cancelled_{false};
 };
 
-// Bytes that have to go on while something waits for them.
+// Something that has to go on, byte by byte, for as long as it is waited for.
 class Progress {
  public:
-  bool moves(bool is_waited_for, std::uint64_t bytes, Clock::time_point now) {
-    const bool out = !is_waited_for || bytes != bytes_;
-    if (out) last_ = now;
+  explicit Progress(Clock::duration allowed) : allowed_(allowed) {}
+
+  /// Whether it has been waited for without a byte for longer than is allowed.
+  bool stood(bool is_waited_for, std::uint64_t bytes, Clock::time_point now) {
+    if (!is_waited_for || bytes != bytes_) last_ = now;
     bytes_ = bytes;
-    return out;
+    return now - last_ > allowed_;
   }
-  Clock::duration stood(Clock::time_point now) const { return now - last_; }
 
  private:
+  const Clock::duration allowed_;
   std::uint64_t bytes_ = 0;
   Clock::time_point last_ = Clock::now();
 };
@@ -90,7 +92,10 @@ class Connection final : public Events,
         timer_(stream_.get_executor()),
         loop_(loop),
         shared_(shared),
-        session_(shared.options, *this) {
+        session_(shared.options, *this),
+        writes_(shared.options.slow),
+        answers_(shared.options.slow),
+        messages_(shared.options.slow) {
     loop_.connections.fetch_add(1);
     shared_.peers.add(this);
   }
@@ -199,19 +204,31 @@ class Connection final : public Events,
     if (is_writing_) return;
     constexpr std::size_t kTogether = std::size_t{256} << 10;
     out_.clear();
+    const std::uint64_t before = session_.sent_bytes();
     session_.take_output(out_, kTogether);
+    has_answers_ = session_.sent_bytes() != before;
     if (out_.empty()) {
       if (is_ending_ || session_.is_done() || (is_shut_down_ && session_.streams() == 0)) close();
       return;
     }
     is_writing_ = true;
-    net::async_write(stream_, net::buffer(out_),
-                     [self = this->shared_from_this()](Fault fault, std::size_t) {
-                       self->is_writing_ = false;
-                       if (fault) return self->close();
-                       self->last_ = Clock::now();
-                       self->flush();
-                     });
+    net::async_write(
+        stream_, net::buffer(out_),
+        [this, done = std::size_t{0}](const Fault& fault, std::size_t size) mutable {
+          count_written(size - std::exchange(done, size));
+          return fault ? 0 : kTogether;
+        },
+        [self = this->shared_from_this()](Fault fault, std::size_t) {
+          self->is_writing_ = false;
+          if (fault) return self->close();
+          self->last_ = Clock::now();
+          self->flush();
+        });
+  }
+
+  void count_written(std::size_t bytes) {
+    written_ += bytes;
+    if (has_answers_) answered_ += bytes;
   }
 
   // A client that neither sends what it began nor takes what it asked for must not stay for ever.
@@ -220,23 +237,23 @@ class Connection final : public Events,
     timer_.async_wait([self = this->shared_from_this()](Fault fault) {
       if (fault || !self->socket().is_open()) return;
       const auto now = Clock::now();
-      const auto quiet = now - self->last_;
-      const bool is_stuck = self->is_writing_ || self->session_.is_waiting();
-      if (is_stuck && quiet > self->shared_.options.slow) return self->close();
       if (self->stands_still(now)) return self->close();
+      const bool is_quiet = now - self->last_ > self->shared_.options.idle;
       const bool is_idle = self->session_.streams() == 0;
-      if (is_idle && quiet > self->shared_.options.idle && !self->is_shut_down_) self->wind_down();
+      if (is_idle && is_quiet && !self->is_shut_down_) self->wind_down();
       self->watch();
     });
   }
 
-  // Whether a client that may be sending other frames all the while neither takes its answers nor
-  // ends its messages.
+  // Whether a client that may be pinging all the while does not read its socket, opens no window
+  // for its answers, or does not end its messages.
   bool stands_still(Clock::time_point now) {
-    const bool takes = answers_.moves(session_.output_bytes() > 0, session_.sent_bytes(), now);
-    const bool gives = messages_.moves(session_.is_waiting(), session_.received_bytes(), now);
-    return (!takes && answers_.stood(now) > shared_.options.slow) ||
-           (!gives && messages_.stood(now) > shared_.options.slow);
+    const bool has_answers = session_.output_bytes() > 0 || (is_writing_ && has_answers_);
+    // All three are told how things stand, whatever the others say.
+    const bool unread = writes_.stood(is_writing_, written_, now);
+    const bool untaken = answers_.stood(has_answers, answered_, now);
+    const bool unsent = messages_.stood(session_.is_waiting(), session_.received_bytes(), now);
+    return unread || untaken || unsent;
   }
 
   void close() {
@@ -259,6 +276,10 @@ class Connection final : public Events,
   std::array<char, 65536> in_;
   std::string out_;
   Clock::time_point last_;
+  /// Bytes that the socket took, and those of them that were written together with answers.
+  std::uint64_t written_ = 0;
+  std::uint64_t answered_ = 0;
+  Progress writes_;
   Progress answers_;
   Progress messages_;
   /// What other threads gave to the loop, and it has not done.
@@ -267,6 +288,8 @@ class Connection final : public Events,
   bool is_open_ = false;
   bool is_receiving_ = false;
   bool is_writing_ = false;
+  /// Messages are among what is written.
+  bool has_answers_ = false;
   bool is_ending_ = false;
   bool is_shut_down_ = false;
 };

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engines/http/grpc/session_case.h"
+#include "support/grpc_client.h"
 
 namespace kingpost::grpc {
 namespace {

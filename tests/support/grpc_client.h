@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of this folder ask with: a client by nghttp2 itself, without a socket.
+// What tests of gRPC ask with: a client by nghttp2 itself, without a socket.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -96,6 +96,13 @@ class Client {
     };
     return ::nghttp2_submit_request(session_, nullptr, list.data(), list.size(), &provider,
                                     nullptr);
+  }
+  /// No window of HTTP/2 holds an answer up any more.
+  void open_windows() {
+    constexpr std::int32_t kLargest = 0x7FFFFFFF;
+    const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kLargest};
+    ::nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &window, 1);
+    ::nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, kLargest);
   }
   void reset(std::int32_t stream) {
     ::nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
