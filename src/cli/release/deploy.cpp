@@ -220,22 +220,30 @@ class Deploying {
     return {};
   }
 
+  // Nothing while another one starts it.
+  Result<std::optional<Control>> find_or_start(const std::string& turn) {
+    std::optional<Control> out;
+    if (auto running = Control::of(folder_)) {
+      TRY_STATUS(hold_settings());
+      out = std::move(*running);
+      return out;
+    }
+    const auto lock = store::Lock::acquire(turn, "kingpost deploy");
+    if (!lock && lock.error().id() != "store.locked") return Error(lock.error());
+    if (!lock || store::Lock::holder(folder_)) return out;
+    TRY_STATUS(write_config());
+    TRY(out, launch(folder_));
+    return out;
+  }
+
   // Of several at once one starts the supervisor, and the others find it.
   Result<Control> reach() {
     const std::string turn = path_in(folder_, "launch");
     TRY_STATUS(make_folders(turn));
     const auto until = Clock::now() + kPatience;
     while (Clock::now() < until) {
-      if (auto control = Control::of(folder_)) {
-        TRY_STATUS(hold_settings());
-        return control;
-      }
-      const auto lock = store::Lock::acquire(turn, "kingpost deploy");
-      if (!lock && lock.error().id() != "store.locked") return Error(lock.error());
-      if (lock && !store::Lock::holder(folder_)) {
-        TRY_STATUS(write_config());
-        return launch(folder_);
-      }
+      TRY(auto control, find_or_start(turn));
+      if (control) return std::move(*control);
       std::this_thread::sleep_for(kLook);
     }
     return not_started(folder_);
