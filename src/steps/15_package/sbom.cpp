@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "base/text.h"
 #include "base/version.h"
@@ -113,10 +114,12 @@ Json cyclone_tool() {
   return std::move(out.set("purl", own_purl()));
 }
 
-// {name of the source, name of the file, sha256} of each file that the model was made from.
+// {name of the source, name of the file, sha256} of each file that the model was made from. Files
+// of several folders may have one name; a reference is of one file alone.
 struct DataFile {
   std::string name;
   std::string digest;
+  std::string reference{};
 };
 std::vector<DataFile> data_files(const Json& sources) {
   std::vector<DataFile> out;
@@ -125,13 +128,48 @@ std::vector<DataFile> data_files(const Json& sources) {
       out.push_back({format("{}/{}", source, file["file"].text()), file["sha256"].text()});
     }
   }
+  std::set<std::string> taken;
+  for (const DataFile& each : out) taken.insert("data:" + each.name);
+  std::set<std::string> given;
+  for (DataFile& each : out) {
+    each.reference = "data:" + each.name;
+    for (int number = 2; given.contains(each.reference); ++number) {
+      std::string other = format("data:{}#{}", each.name, number);
+      if (!taken.contains(other)) each.reference = std::move(other);
+    }
+    given.insert(each.reference);
+  }
+  return out;
+}
+
+// Those that are on no list and so must be told in the document itself, each once.
+std::set<std::string> own_licences(std::string_view expression) {
+  std::set<std::string> out;
+  const auto is_break = [](char c) { return c == ' ' || c == '(' || c == ')' || c == '+'; };
+  for (std::size_t at = 0; at < expression.size();) {
+    const auto* const end = std::find_if(expression.begin() + at, expression.end(), is_break);
+    const auto stop = static_cast<std::size_t>(end - expression.begin());
+    const std::string_view word = expression.substr(at, stop - at);
+    if (starts_with(word, "LicenseRef-")) out.emplace(word);
+    at = stop + 1;
+  }
+  return out;
+}
+
+Json spdx_own_licences(std::string_view expression) {
+  Json out = Json::array();
+  for (const std::string& each : own_licences(expression)) {
+    const std::string text =
+        format("{} is a licence of who gave the model; ask them for its text", each);
+    out.push(Json::object().set("licenseId", each).set("extractedText", text));
+  }
   return out;
 }
 
 Json cyclone_model(const SbomFacts& facts) {
   Json datasets = Json::array();
   for (const DataFile& each : data_files(facts.sources)) {
-    datasets.push(Json::object().set("ref", "data:" + each.name));
+    datasets.push(Json::object().set("ref", each.reference));
   }
   Json parameters = Json::object().set("task", facts.task);
   parameters.set("datasets", std::move(datasets));
@@ -206,6 +244,8 @@ Json spdx_of(const SbomFacts& facts) {
   out.set("SPDXID", "SPDXRef-DOCUMENT").set("name", facts.name);
   out.set("documentNamespace", format("urn:uuid:{}", uuid_of(facts.digest)));
   out.set("creationInfo", std::move(creation)).set("packages", std::move(packages));
+  Json own_texts = spdx_own_licences(facts.licence);
+  if (!own_texts.items().empty()) out.set("hasExtractedLicensingInfos", std::move(own_texts));
   return std::move(out.set("relationships", std::move(relations)));
 }
 
@@ -217,7 +257,7 @@ Json cyclonedx_of(const SbomFacts& facts) {
     if (each.role == "runs") needed.push(each.purl);
   }
   for (const DataFile& each : data_files(facts.sources)) {
-    Json data = Json::object().set("type", "data").set("bom-ref", "data:" + each.name);
+    Json data = Json::object().set("type", "data").set("bom-ref", each.reference);
     components.push(
         std::move(data.set("name", each.name).set("hashes", cyclone_hash(each.digest))));
   }
