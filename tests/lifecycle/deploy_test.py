@@ -34,6 +34,22 @@ curate:
   spine: rows
   target: {name: y, type: number, expr: y}
 """
+# A wall clock that somebody sets: by so many seconds as the file SHIFT says.
+CLOCK = r"""
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t id, struct timespec* out) {
+  const int done = (int)syscall(SYS_clock_gettime, id, out);
+  FILE* file = id == CLOCK_REALTIME ? fopen(getenv("SHIFT"), "r") : 0;
+  long seconds = 0;
+  if (file && fscanf(file, "%ld", &seconds) == 1) out->tv_sec += seconds;
+  if (file) fclose(file);
+  return done;
+}
+"""
 # What each version makes of x; the third has no answer for what is negative.
 VERSIONS = {"1": ("Identity", lambda x: x), "2": ("Neg", lambda x: -x),
             "3": ("Sqrt", lambda x: math.sqrt(x) if x >= 0 else None)}
@@ -97,9 +113,10 @@ class DeployTest(unittest.TestCase):
             self.port = free.getsockname()[1]
         self.addCleanup(self.run_it, "stop")
 
-    def run_it(self, *words):
+    def run_it(self, *words, env=None):
         done = subprocess.run([KINGPOST, "deploy", *words], cwd=self.base, capture_output=True,
-                              text=True, timeout=SECONDS, check=False)
+                              text=True, timeout=SECONDS, check=False,
+                              env={**os.environ, **(env or {})})
         return done.returncode, done.stdout + done.stderr
 
     def call(self, *words):
@@ -269,6 +286,21 @@ class DeployTest(unittest.TestCase):
         self.assertIn("error_rate is", status["last_outcome"])
         self.end(load, "1")
         self.assertNotIn("2", load.versions)
+
+    @unittest.skipUnless(shutil.which("cc"), "no C compiler here")
+    def test_a_clock_that_is_set_ends_no_phase(self):
+        clock, shift = self.base / "clock.so", self.base / "shift"
+        subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-", "-o", clock], input=CLOCK, text=True,
+                       check=True)
+        code, text = self.run_it(f"m/1={self.base}/1.onnx", "--http", str(self.port),
+                                 env={"LD_PRELOAD": str(clock), "SHIFT": str(shift)})
+        self.assertEqual(code, 0, text)
+        self.deploy("2", "--canary", "50", "--bake", "1h")
+        shift.write_text("86400")
+        before = len(self.history())
+        time.sleep(1)
+        self.assertEqual(self.status()["candidate"]["stage"], "in trial")
+        self.assertEqual(len(self.history()), before)
 
     def test_keys_stay_with_their_version(self):
         self.start().end()
