@@ -57,30 +57,44 @@ struct Lanes {
   std::string name;
   Datatype datatype = Datatype::kFp64;
   std::size_t width = 1;
-
-  bool operator==(const Lanes& other) const {
-    return name == other.name && datatype == other.datatype && width == other.width;
-  }
 };
 
-Lanes lanes_of(const InferTensor& tensor, std::int64_t rows) {
+// How many places a row of it has.
+std::size_t width_of(const InferTensor& tensor, std::int64_t rows) {
+  if (rows == 0) return 0;
   const std::size_t elements =
       tensor.datatype == Datatype::kBytes
           ? tensor.texts.size()
           : tensor.data.size() / std::max<std::size_t>(1, records::element_size(tensor.datatype));
-  const auto width = rows == 0 ? 0 : elements / static_cast<std::size_t>(rows);
-  return {std::string(tensor.name), tensor.datatype, width};
+  return elements / static_cast<std::size_t>(rows);
+}
+
+std::vector<Lanes> lanes_of(const std::vector<InferTensor>& tensors, std::int64_t rows) {
+  std::vector<Lanes> out;
+  for (const InferTensor& each : tensors) {
+    out.push_back({std::string(each.name), each.datatype, width_of(each, rows)});
+  }
+  return out;
+}
+
+// Whether the tensors have the names, types and widths of the lanes.
+bool fit(const std::vector<InferTensor>& tensors, std::int64_t rows,
+         const std::vector<Lanes>& lanes) {
+  return std::equal(tensors.begin(), tensors.end(), lanes.begin(), lanes.end(),
+                    [&](const InferTensor& tensor, const Lanes& each) {
+                      return tensor.name == each.name && tensor.datatype == each.datatype &&
+                             width_of(tensor, rows) == each.width;
+                    });
 }
 
 // A name from outside as part of a file's name.
 std::string file_word(std::string_view name) {
   constexpr std::size_t kLongest = 64;
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
   std::string out(name.substr(0, kLongest));
-  for (char& each : out) {
-    const bool is_plain = (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
-                          (each >= '0' && each <= '9') || each == '.' || each == '_';
-    if (!is_plain) each = each == '-' ? '-' : '_';
-  }
+  std::replace_if(
+      out.begin(), out.end(), [&](char c) { return kPlain.find(c) == kPlain.npos; }, '_');
   return out;
 }
 
@@ -171,8 +185,7 @@ class RequestLog::File {
   /// The tensors of an entry have the names, types and widths of those that the file was begun
   /// with.
   bool fits(const Entry& entry) const {
-    return lanes_of(entry.inputs, entry.rows) == inputs_ &&
-           lanes_of(entry.outputs, entry.rows) == outputs_;
+    return fit(entry.inputs, entry.rows, inputs_) && fit(entry.outputs, entry.rows, outputs_);
   }
 
   Status add(const Entry& entry) {
@@ -220,12 +233,6 @@ class RequestLog::File {
         put_value(tensors[i], first + place, values_[at++]);
       }
     }
-  }
-
-  static std::vector<Lanes> lanes_of(const std::vector<InferTensor>& tensors, std::int64_t rows) {
-    std::vector<Lanes> out;
-    for (const InferTensor& each : tensors) out.push_back(serve::lanes_of(each, rows));
-    return out;
   }
 
   static void add_columns(const std::vector<Lanes>& tensors, std::string_view prefix,
@@ -306,7 +313,7 @@ void RequestLog::add(const ServedModel& model, std::string_view id, const Questi
   for (const auto& side : {question.inputs, std::span<const InferTensor>(answer.outputs)}) {
     for (const InferTensor& each : side) {
       bytes += bytes_of(each);
-      columns += lanes_of(each, question.rows).width;
+      columns += width_of(each, question.rows);
     }
   }
   if (bytes > options_.queue_bytes / 4 || columns > kMostColumns) {
