@@ -14,6 +14,17 @@ namespace kingpost::fuzz {
 
 enum class Kind { kBoolean, kInteger, kDouble, kText, kDate, kTimestamp, kInstant };
 
+/// Their names in tables of rules.
+namespace kinds {
+constexpr Kind B = Kind::kBoolean;
+constexpr Kind I = Kind::kInteger;
+constexpr Kind D = Kind::kDouble;
+constexpr Kind S = Kind::kText;
+constexpr Kind A = Kind::kDate;
+constexpr Kind T = Kind::kTimestamp;
+constexpr Kind Z = Kind::kInstant;
+}  // namespace kinds
+
 /// A node of an expression: {0}, {1}, ... of the form stand for the arguments.
 struct Expression {
   Kind kind = Kind::kInteger;

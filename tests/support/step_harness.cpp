@@ -95,6 +95,11 @@ void StepHarness::add_file(const std::string& name, const std::string& bytes) {
   input.put(records::File{name, sealed.digest, sealed.bytes});
 }
 
+void StepHarness::use_threads(int threads) {
+  settings.engine.threads = threads;
+  session = required(sql::Session::open(settings.engine));
+}
+
 records::Catalog StepHarness::check(steps::Check work) {
   records::Catalog catalog;
   for (const records::Table& table : input.tables) catalog.tables.push_back(table.schema);

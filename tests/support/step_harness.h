@@ -44,6 +44,8 @@ class StepHarness {
   void add_file(const std::string& name, const std::string& bytes);
   /// Passes an outcome's tables and files on as the input of the next run.
   void pass_on(const steps::Outcome& outcome) { input = outcome.output; }
+  /// What runs from now on has an engine of so many threads, by its settings: two at least.
+  void use_threads(int threads);
   /// Runs a check on the input tables' schemas; answers the catalog as it leaves.
   records::Catalog check(steps::Check work);
   /// Runs the step on the input tables.

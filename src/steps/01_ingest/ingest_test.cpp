@@ -46,13 +46,6 @@ class Ingest : public testing::Test {
     return test::fault_ids(h.faults);
   }
 
-  void use_threads(int threads) {
-    h.settings.engine.threads = threads;
-    auto session = sql::Session::open(h.settings.engine);
-    ASSERT_TRUE(session);
-    h.session = std::move(*session);
-  }
-
   // A file of many rows, compressed as its name says, a few of them broken when asked.
   void write_rows(const std::string& name, std::int64_t from, std::int64_t to, bool broken) {
     const std::string path = h.folder.path() + "/" + name;
@@ -95,7 +88,7 @@ TEST_F(Ingest, BytesDoNotDependOnThreads) {
       "some: {path: 'part_*', format: csv, types: {value: int64}, sample: 0.3, key: [id]}\n";
   std::map<std::string, std::string> first;
   for (const int threads : {1, 2, 5}) {
-    use_threads(threads);
+    h.use_threads(threads);
     const Outcome outcome = fine(yaml);
     if (first.empty()) {
       first = digests(outcome);

@@ -54,13 +54,6 @@ class Clean : public testing::Test {
     return test::fault_ids(h.faults);
   }
 
-  void use_threads(int threads) {
-    h.settings.engine.threads = threads;
-    auto session = sql::Session::open(h.settings.engine);
-    ASSERT_TRUE(session);
-    h.session = std::move(*session);
-  }
-
   const Json& rule(const Outcome& outcome, std::size_t number = 0) {
     return outcome.report["tables"].items().at(0)["rules"].items().at(number);
   }
@@ -273,7 +266,7 @@ TEST_F(Clean, TheSameBytesForOneAndTwoThreadsInTheOrderOfTheInput) {
                            "- {rule: drop_duplicates, by: columns, columns: [n]}\n";
   std::vector<std::string> seen;
   for (const int threads : {1, 2, 4}) {
-    use_threads(threads);
+    h.use_threads(threads);
     const Outcome outcome = clean(yaml);
     seen.push_back(outcome.output.find("t")->digest + outcome.beside.find("t.dropped")->digest +
                    outcome.report.dump());

@@ -4,18 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
-#include <condition_variable>
-#include <cstring>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <thread>
 
-#include "base/files.h"
-#include "base/scratch.h"
 #include "engines/onnx/graph.h"
+#include "support/service_case.h"
 
 namespace kingpost::steps::serve {
 namespace {
@@ -25,121 +19,10 @@ using onnx::Value;
 using records::Datatype;
 using records::InferRequest;
 using records::InferResponse;
-using records::InferTensor;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// total = amount + fee; label = place + "!"; row by row.
-std::string adding_model(double fee) {
-  onnx::Graph graph("adding");
-  const Value amount = graph.input("amount", TensorType::kDouble);
-  const Value place = graph.input("place", TensorType::kString);
-  graph.output("total", graph.node("Add", {amount, graph.constant(fee)}, TensorType::kDouble));
-  graph.output("label",
-               graph.node("StringConcat", {place, graph.constant("!")}, TensorType::kString));
-  return graph.bytes();
-}
-
-class Ending final : public Completion {
- public:
-  bool is_cancelled() const override { return cancelled.load(); }
-  void done(Status status) override {
-    const std::lock_guard lock(mutex_);
-    status_ = std::move(status);
-    came_.notify_all();
-  }
-  Status wait() {
-    std::unique_lock lock(mutex_);
-    came_.wait(lock, [this] { return status_.has_value(); });
-    return *std::move(status_);
-  }
-  std::atomic<bool> cancelled{false};
-  bool has_come() {
-    const std::lock_guard lock(mutex_);
-    return status_.has_value();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable came_;
-  std::optional<Status> status_;
-};
-
-// One question to the adding model, of one row per amount.
-class Ask {
- public:
-  explicit Ask(std::vector<double> amounts, std::string place = "EWR")
-      : amounts_(std::move(amounts)), place_(std::move(place)) {
-    shape_ = {std::ssize(amounts_), 1};
-    places_.assign(amounts_.size(), place_);
-    request.model = "adding";
-    request.inputs = {{"amount", Datatype::kFp64, shape_, std::as_bytes(std::span(amounts_)), {}},
-                      {"place", Datatype::kBytes, shape_, {}, places_}};
-  }
-
-  Status ask(Service& service) {
-    service.infer(request, response, ending);
-    return ending.wait();
-  }
-  std::vector<double> totals() const {
-    std::vector<double> out(response.outputs.at(0).data.size() / sizeof(double));
-    if (!out.empty()) {
-      std::memcpy(out.data(), response.outputs[0].data.data(), response.outputs[0].data.size());
-    }
-    return out;
-  }
-  // Every total is its amount and the fee, every label its place.
-  bool is_right(double fee) const {
-    const std::vector<double> found = totals();
-    if (found.size() != amounts_.size()) return false;
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      if (found[i] != amounts_[i] + fee) return false;
-      if (response.outputs[1].texts[i] != place_ + "!") return false;
-    }
-    return response.outputs[0].shape[0] == std::ssize(amounts_);
-  }
-
-  InferRequest request;
-  InferResponse response;
-  Ending ending;
-
- private:
-  std::vector<double> amounts_;
-  std::string place_;
-  std::vector<std::string_view> places_;
-  std::vector<std::int64_t> shape_;
-};
-
-std::vector<double> counting(std::size_t rows, double from = 0) {
-  std::vector<double> out(rows);
-  for (std::size_t i = 0; i < rows; ++i) out[i] = from + static_cast<double>(i);
-  return out;
-}
-
-class ServiceTest : public testing::Test {
- protected:
-  void start(const ServiceOptions& options) {
-    put("adding.onnx", adding_model(0.5));
-    service = std::make_unique<Service>(options);
-    add({"adding", 1, path("adding.onnx")});
-    const Status loaded = service->repository().load_all();
-    ASSERT_TRUE(loaded) << render(loaded.error());
-  }
-  void add(const ModelSource& source) {
-    const Status added = service->repository().add(source);
-    ASSERT_TRUE(added) << render(added.error());
-  }
-  void put(const std::string& name, const std::string& bytes) {
-    ASSERT_TRUE(write_file(path(name), bytes));
-  }
-  std::string path(const std::string& name) const { return folder->path() + "/" + name; }
-  const Statistics& statistics(std::string_view version = "") const {
-    return (*service->repository().find("adding", version))->statistics();
-  }
-
-  Result<Scratch> folder = Scratch::make("serve_test");
-  std::unique_ptr<Service> service;
-};
+using ServiceTest = ServiceCase;
 
 TEST_F(ServiceTest, QuickRequestsAreAnsweredBeforeTheCallReturns) {
   start({});
@@ -397,113 +280,6 @@ TEST_F(ServiceTest, TextsHaveNoClasses) {
   const Status done = ask.ask(*service);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().id(), "serve.not_classes");
-}
-
-TEST_F(ServiceTest, TheNewestVersionAnswersAndOthersWhenTheyAreNamed) {
-  start({});
-  put("newer.onnx", adding_model(10));
-  add({"adding", 3, path("newer.onnx")});
-  EXPECT_TRUE(service->ready());
-  ASSERT_TRUE(service->repository().load("adding"));
-  Ask newest({1});
-  ASSERT_TRUE(newest.ask(*service));
-  EXPECT_EQ(newest.response.version, "3");
-  EXPECT_TRUE(newest.is_right(10));
-  Ask first({1});
-  first.request.version = "1";
-  ASSERT_TRUE(first.ask(*service));
-  EXPECT_TRUE(first.is_right(0.5));
-}
-
-TEST_F(ServiceTest, AModelIsUnloadedAndLoadedAgain) {
-  start({});
-  ASSERT_TRUE(service->repository().unload("adding"));
-  Ask gone({1});
-  const Status unanswered = gone.ask(*service);
-  ASSERT_FALSE(unanswered);
-  EXPECT_EQ(unanswered.error().what(),
-            "Request for unknown model: 'adding' has no available versions");
-  EXPECT_EQ(service->repository().index(false).at(0).state, ModelState::kUnavailable);
-  EXPECT_TRUE(service->repository().index(true).empty());
-  put("adding.onnx", adding_model(7));
-  ASSERT_TRUE(service->repository().load("adding"));
-  Ask again({1});
-  ASSERT_TRUE(again.ask(*service));
-  EXPECT_TRUE(again.is_right(7));
-  EXPECT_EQ(service->repository().load("nope").error().id(), "serve.model_unknown");
-}
-
-TEST_F(ServiceTest, WhatAnsweredGoesOnWhenANewerFileIsNoModel) {
-  start({});
-  put("adding.onnx", "no model any more");
-  const Status failed = service->repository().load("adding");
-  ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().id(), "onnx.invalid_model");
-  Ask ask({1});
-  ASSERT_TRUE(ask.ask(*service));
-  EXPECT_TRUE(ask.is_right(0.5));
-  EXPECT_TRUE(service->ready());
-}
-
-TEST_F(ServiceTest, ReadyOnlyWithAllThatIsWanted) {
-  start({});
-  EXPECT_TRUE(service->ready());
-  put("broken.onnx", "");
-  add({"broken", 1, path("broken.onnx")});
-  ASSERT_FALSE(service->repository().load("broken"));
-  EXPECT_FALSE(service->ready());
-  ASSERT_TRUE(service->repository().unload("broken"));
-  EXPECT_TRUE(service->ready());
-  service->stop_soon();
-  EXPECT_FALSE(service->ready());
-  Ask ask({1});
-  EXPECT_TRUE(ask.ask(*service));
-}
-
-TEST_F(ServiceTest, NamesThatNoPathCouldHaveAreRefused) {
-  start({});
-  for (const char* name : {"", "a/b", "a:b", "a\nb"}) {
-    EXPECT_EQ(service->repository().add({name, 1, "x"}).error().id(), "serve.name_malformed");
-  }
-  EXPECT_EQ(service->repository().add({"adding", 0, "x"}).error().id(), "serve.name_malformed");
-  EXPECT_EQ(service->repository().add({"adding", 1, "x"}).error().id(), "serve.model_twice");
-  ASSERT_TRUE(service->repository().add({"gone", 1, path("gone.onnx")}));
-  EXPECT_EQ(service->repository().load("gone").error().id(), "serve.model_missing");
-}
-
-TEST_F(ServiceTest, AModelThatAddsItsRowsUpIsNeverAskedInSlices) {
-  start({});
-  onnx::Graph graph("sum");
-  const Value in = graph.input("amount", TensorType::kDouble);
-  const Value ones = graph.node("Transpose", {in}, TensorType::kDouble);
-  graph.output("sum", graph.node("MatMul", {ones, in}, TensorType::kDouble));
-  put("sum.onnx", graph.bytes());
-  add({"sum", 1, path("sum.onnx")});
-  ASSERT_TRUE(service->repository().load("sum"));
-  EXPECT_FALSE((*service->repository().find("sum", ""))->by_rows());
-}
-
-TEST(Statistics, BatchesBySize) {
-  Statistics statistics;
-  for (const std::int64_t rows : {1, 1, 128, 129, 256, 257, 1000000}) statistics.executed(rows, {});
-  std::vector<std::int64_t> sizes;
-  for (const BatchCount& each : statistics.batches()) sizes.push_back(each.rows);
-  EXPECT_THAT(sizes, ElementsAre(1, 128, 256, 512, 1048576));
-  EXPECT_EQ(statistics.batches()[0].infer.count, 2U);
-  EXPECT_EQ(statistics.rows(), 1000772U);
-}
-
-TEST(Statistics, DurationsFallIntoTheBucketThatHoldsThem) {
-  Histogram histogram;
-  for (const std::int64_t ns : {std::int64_t{1}, std::int64_t{25'000}, std::int64_t{25'001},
-                                std::int64_t{60} * 1'000'000'000}) {
-    histogram.add(Nanos(ns));
-  }
-  const std::vector<std::uint64_t> buckets = histogram.buckets();
-  EXPECT_EQ(buckets[0], 2U);
-  EXPECT_EQ(buckets[1], 1U);
-  EXPECT_EQ(buckets.back(), 1U);
-  EXPECT_EQ(histogram.total().count, 4U);
 }
 
 }  // namespace

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an expression of each kind may be made of.
+#include "fuzz/expression_grammar.h"
+
+namespace kingpost::fuzz {
+
+using namespace kinds;  // NOLINT(google-build-using-namespace): a table of them
+
+const std::vector<Grammar::Rule>& Grammar::rules(Kind kind) {
+  static const std::vector<Rule> booleans = {
+      {"({0} AND {1})", {B, B}},
+      {"({0} OR {1})", {B, B}},
+      {"(NOT {0})", {B}},
+      {"({0} = {1})", {D, D}},
+      {"({0} <> {1})", {D, D}},
+      {"({0} < {1})", {D, D}},
+      {"({0} <= {1})", {D, I}},
+      {"({0} > {1})", {I, D}},
+      {"({0} >= {1})", {I, I}},
+      {"({0} = {1})", {I, I}},
+      {"({0} <> {1})", {B, B}},
+      {"({0} = {1})", {S, S}},
+      {"({0} <> {1})", {S, S}},
+      {"({0} < {1})", {T, T}},
+      {"({0} >= {1})", {Z, Z}},
+      {"({0} = {1})", {A, A}},
+      {"({0} <= {1})", {A, T}},
+      {"(({0} - {1}) > interval '36 hours')", {T, T}},
+      {"({0} IS NULL)", {D}},
+      {"({0} IS NOT NULL)", {S}},
+      {"({0} IS NULL)", {B}},
+      {"({0} IS NOT DISTINCT FROM {1})", {D, D}},
+      {"({0} IS DISTINCT FROM {1})", {I, I}},
+      {"({0} IS DISTINCT FROM {1})", {S, S}},
+      {"({0} IS NOT DISTINCT FROM {1})", {B, B}},
+      {"({0} IS TRUE)", {B}},
+      {"({0} IN ({1}, {2}, 3))", {I, I, I}},
+      {"({0} IN ({1}, 2.5))", {D, D}},
+      {"({0} NOT IN ('a', {1}, 'abc'))", {S, S}},
+      {"({0} BETWEEN {1} AND {2})", {D, D, D}},
+      {"({0} NOT BETWEEN {1} AND {2})", {I, I, I}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, B, B}},
+      {"coalesce({0}, {1})", {B, B}},
+      {"nullif({0}, {1})", {B, B}},
+      {"CAST({0} AS BOOLEAN)", {I}},
+      {"CAST({0} AS BOOLEAN)", {D}},
+      {"({0} LIKE 'a%')", {S}},
+      {"({0} LIKE '%b')", {S}},
+      {"({0} NOT LIKE '%a%')", {S}},
+      {"({0} LIKE 'a_b')", {S}},
+      {"({0} LIKE '%')", {S}},
+      {"({0} LIKE 'a%b')", {S}},
+      {"starts_with({0}, 'ab')", {S}},
+      {"ends_with({0}, '\xC3\xA9')", {S}},
+      {"contains({0}, '.')", {S}},
+      {"contains({0}, '')", {S}},
+  };
+  static const std::vector<Rule> integers = {
+      {"({0} + {1})", {I, I}, true},
+      {"({0} - {1})", {I, I}, true},
+      {"({0} * {1})", {I, I}, true},
+      {"({0} // {1})", {I, I}, true},
+      {"({0} % {1})", {I, I}, true},
+      {"(-{0})", {I}, true},
+      {"abs({0})", {I}, true},
+      {"sign({0})", {D}},
+      {"round({0})", {I}},
+      {"CAST({0} AS INTEGER)", {D}, true},
+      {"TRY_CAST({0} AS BIGINT)", {D}, true},
+      {"CAST({0} AS SMALLINT)", {I}, true},
+      {"CAST({0} AS INTEGER)", {B}},
+      {"greatest({0}, {1})", {I, I}},
+      {"least({0}, {1}, 5)", {I, I}},
+      {"(CASE WHEN {0} THEN {1} WHEN {2} THEN {3} END)", {B, I, B, I}},
+      {"(CASE {0} WHEN 1 THEN {1} ELSE {2} END)", {I, I, I}},
+      {"coalesce({0}, {1}, 0)", {I, I}},
+      {"nullif({0}, {1})", {I, I}},
+      {"length({0})", {S}, false},
+      {"year({0})", {T}},
+      {"month({0})", {Z}},
+      {"day({0})", {A}},
+      {"hour({0})", {T}},
+      {"minute({0})", {Z}},
+      {"second({0})", {T}},
+      {"dayofweek({0})", {T}},
+      {"isodow({0})", {A}},
+      {"dayofyear({0})", {T}},
+      {"quarter({0})", {Z}},
+      {"week({0})", {T}},
+      {"isoyear({0})", {A}},
+      {"extract(millisecond FROM {0})", {T}},
+      {"date_part('us', {0})", {T}},
+      {"minute_of_day({0}, '{zone}')", {Z}},
+      {"minute_of_day({0})", {T}},
+      {"hour({0} AT TIME ZONE '{zone}')", {Z}},
+      {"({0} - {1})", {A, A}},
+      {"date_diff('day', {0}, {1})", {T, T}},
+      {"date_diff('hour', {0}, {1})", {Z, Z}},
+      {"date_diff('month', {0}, {1})", {A, A}},
+      {"date_diff('year', {0}, {1})", {T, A}},
+      {"date_diff('quarter', {0}, {1})", {T, T}},
+      {"date_diff('minute', {0}, {1})", {A, T}},
+      {"date_diff('second', {0}, {1})", {Z, Z}},
+      {"date_sub('day', {0}, {1})", {T, T}},
+      {"date_sub('hour', {0}, {1})", {T, T}},
+      {"date_sub('minute', {0}, {1})", {Z, Z}},
+      {"date_sub('week', {0}, {1})", {A, A}},
+  };
+  static const std::vector<Rule> doubles = {
+      {"({0} + {1})", {D, D}},
+      {"({0} - {1})", {D, I}},
+      {"({0} * {1})", {D, D}},
+      // The sign of zero is not kept, so a divisor must not show it.
+      {"({0} / nullif({1}, 0))", {D, D}},
+      {"({0} / {1})", {I, I}},
+      {"({0} % {1})", {D, D}},
+      {"(-{0})", {D}},
+      {"abs({0})", {D}},
+      {"floor({0})", {D}},
+      {"ceil({0})", {D}},
+      {"floor({0})", {I}},
+      {"round({0})", {D}},
+      {"round({0}, 2)", {D}},
+      {"trunc({0})", {D}},
+      {"sqrt({0})", {D}, true},
+      {"greatest({0}, {1})", {D, D}},
+      {"least({0}, {1}, 1e0)", {D, D}},
+      {"CAST({0} AS DOUBLE)", {I}},
+      {"CAST({0} AS DOUBLE)", {B}},
+      {"CAST(i * 1.5 + {0} AS DOUBLE)", {D}},
+      {"CAST(round(j * 0.25) + {0} AS DOUBLE)", {D}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, D, D}},
+      {"if({0}, {1}, {2})", {B, D, I}},
+      {"coalesce({0}, {1})", {D, D}},
+      {"nullif({0}, {1})", {D, D}},
+      {"epoch({0})", {T}},
+      {"epoch({0} - {1})", {T, T}},
+      {"epoch({0})", {Z}},
+      {"({0} + 0.5)", {D}},
+  };
+  static const std::vector<Rule> texts = {
+      {"lower({0})", {S}},
+      {"trim({0})", {S}},
+      {"ltrim({0})", {S}},
+      {"rtrim({0})", {S}},
+      {"trim({0}, 'a ')", {S}},
+      {"upper({0})", {S}},
+      {"({0} || '-' || {1})", {S, S}},
+      {"({0} || {1})", {S, S}},
+      {"concat({0}, {1})", {S, S}},
+      {"concat({0}, {1}, 'x')", {S, I}},
+      {"({0} || {1})", {S, I}},
+      {"CAST({0} AS VARCHAR)", {I}},
+      {"CAST({0} AS VARCHAR)", {B}},
+      {"coalesce({0}, {1})", {S, S}},
+      {"coalesce({0}, '?')", {S}},
+      {"nullif({0}, {1})", {S, S}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, S, S}},
+      {"(CASE WHEN {0} THEN {1} END)", {B, S}},
+      {"(CASE {0} WHEN 'a' THEN {1} ELSE {2} END)", {S, S, S}},
+  };
+  static const std::vector<Rule> dates = {
+      {"CAST({0} AS DATE)", {T}},
+      {"({0} + 30)", {A}},
+      {"({0} - k)", {A}},
+      {"CAST({0} AS DATE)", {Z}},
+      {"coalesce({0}, {1})", {A, A}},
+      {"greatest({0}, {1})", {A, A}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, A, A}},
+  };
+  static const std::vector<Rule> timestamps = {
+      {"({0} + interval '90 minutes')", {T}},
+      {"({0} - interval '2 days')", {T}},
+      {"({0} + k * interval '1 hour')", {T}},
+      {"({0} + interval (k) minute)", {T}},
+      {"({0} + interval '1 day')", {A}},
+      {"CAST({0} AS TIMESTAMP)", {A}},
+      {"CAST({0} AS TIMESTAMP)", {Z}},
+      {"timezone('{zone}', {0})", {Z}},
+      {"({0} AT TIME ZONE '{zone}')", {Z}},
+      {"date_trunc('hour', {0})", {T}},
+      {"date_trunc('week', {0})", {T}},
+      {"date_trunc('month', {0})", {T}},
+      {"date_trunc('quarter', {0})", {T}},
+      {"date_trunc('year', {0})", {A}},
+      {"date_trunc('day', {0})", {T}},
+      {"coalesce({0}, {1})", {T, T}},
+      {"least({0}, {1})", {T, T}},
+      {"nullif({0}, '2013-03-10 02:30:00')", {T}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, T, T}},
+  };
+  static const std::vector<Rule> instants = {
+      {"({0} + to_hours(k))", {Z}},
+      {"({0} - interval '90 seconds')", {Z}},
+      {"timezone('{zone}', {0})", {T}},
+      {"date_trunc('minute', {0})", {Z}},
+      {"date_trunc('day', {0})", {Z}},
+      {"date_trunc('month', {0})", {Z}},
+      {"coalesce({0}, {1})", {Z, Z}},
+      {"greatest({0}, {1})", {Z, Z}},
+      {"(CASE WHEN {0} THEN {1} ELSE {2} END)", {B, Z, Z}},
+  };
+  switch (kind) {
+    case B:
+      return booleans;
+    case I:
+      return integers;
+    case D:
+      return doubles;
+    case S:
+      return texts;
+    case A:
+      return dates;
+    case T:
+      return timestamps;
+    default:
+      return instants;
+  }
+}
+
+}  // namespace kingpost::fuzz
