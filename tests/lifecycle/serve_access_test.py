@@ -36,6 +36,29 @@ class AccessTest(ServingCase):
                           ("POST", "/v1/models/houses:predict", 400, 2), ("", "", 400, 0)])
         self.assertTrue(all(each["out"] > 10 and 0 <= each["ms"] < 60_000 for each in lines))
 
+    def test_access_log_of_grpc(self):
+        """Each call by its full name, with its status by number and by name."""
+        log = self.base / "calls.ndjson"
+        served = self.serve("--access-log", log, "--drain", "0", "--grpc", "0")
+        service = "inference.GRPCInferenceService"
+        houses = b"\x0a\x06houses"
+        called = [(f"{service}/ServerLive", b"", 0, "OK"),
+                  (f"{service}/ModelMetadata", houses, 0, "OK"),
+                  (f"{service}/ModelMetadata", b"\x0a\x01x", 5, "NOT_FOUND"),
+                  (f"{service}/Nothing", b"", 12, "UNIMPLEMENTED")]
+        for method, message, _, _ in called:
+            served.call("/" + method, message)
+        served.process.send_signal(signal.SIGTERM)
+        self.assertEqual(served.process.wait(SECONDS), 0)
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual([(each["method"], each["path"], each["status"], each["code"], each["in"])
+                          for each in lines],
+                         [(method, "/" + method, status, code, len(message) + 5)
+                          for method, message, status, code in called])
+        self.assertTrue(all(each["out"] > 5 for each in lines[:2]))
+        self.assertTrue(all(each["out"] == 0 for each in lines[2:]))
+        self.assertTrue(all(0 <= each["ms"] < 60_000 for each in lines))
+
     def test_keys(self):
         """Probes are everybody's; each key may do what its scopes say."""
         def line(key, scopes):

@@ -95,13 +95,15 @@ bool wait_for_signal(Micros time_to_wait) {
 }
 
 // Nothing where no port is named.
-Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRoutes& routes) {
+Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRoutes& routes,
+                                                 LineLog* access_log) {
   if (options.grpc_port < 0) return std::unique_ptr<grpc::Server>();
   grpc::ServerOptions how;
   how.address = options.http.address;
   how.port = options.grpc_port;
   how.threads = options.http.threads;
   how.tls = options.http.tls;
+  how.access_log = access_log;
   TRY(auto server, grpc::Server::start(how, routes));
   const char* const scheme = how.tls.is_used() ? "grpcs" : "grpc";
   say(format("{}://{}:{}\n", scheme, how.address, server->port()));
@@ -158,7 +160,7 @@ Status serve(const Options& options) {
     say(format("model {}/{} is ready\n", model->name(), model->version()));
   }
   auto calls = std::make_unique<GrpcRoutes>(service, options.service);
-  TRY(const auto grpc_server, start_grpc(options, *calls));
+  TRY(const auto grpc_server, start_grpc(options, *calls, access_log.get()));
   const char* const scheme = options.http.tls.is_used() ? "https" : "http";
   say(format("{}://{}:{}\n", scheme, options.http.address, server->port()));
   int signal = 0;
@@ -215,8 +217,9 @@ void add_safety(CLI::App& app, Options& options) {
 }
 
 void add_log(CLI::App& app, Options& options) {
-  app.add_option("--access-log", options.access_log,
-                 "file for a line of JSON for each HTTP answer; - is standard output");
+  app.add_option(
+      "--access-log", options.access_log,
+      "file for a line of JSON for each answer of HTTP and call of gRPC; - is standard output");
   app.add_option("--request-log", options.log.folder,
                  "folder for Parquet files of what was asked and answered; default: none");
   app.add_option("--log-share", options.log.share, "of the requests that are kept")

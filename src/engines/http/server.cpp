@@ -18,9 +18,9 @@
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
 #include "base/json_text.h"
 #include "base/text.h"
+#include "engines/http/access_line.h"
 #include "engines/http/listener.h"
 
 namespace kingpost::http {
@@ -250,16 +250,14 @@ class Connection final : public Exchange,
   }
 
   void note() {
-    const auto now = std::chrono::steady_clock::now();
-    const auto taken = is_refused_ ? std::chrono::nanoseconds(0) : now - begun_;
-    std::string line = format("{{\"time\":\"{}\",\"method\":", timestamp_text(wall_clock()));
-    add_json_text(line, is_refused_ ? std::string_view() : method());
-    line += ",\"path\":";
-    add_json_text(line, is_refused_ ? std::string_view() : path());
-    line += format(",\"status\":{},\"in\":{},\"out\":{},\"ms\":{:.3f}}}", status_,
-                   is_refused_ ? 0 : body().size(), answer_.size(),
-                   static_cast<double>(taken.count()) / 1e6);
-    shared_.options.access_log->add(line);
+    AccessLine line{.status = status_, .out = answer_.size()};
+    if (!is_refused_) {
+      line.method = method();
+      line.path = path();
+      line.in = body().size();
+      line.taken = std::chrono::steady_clock::now() - begun_;
+    }
+    http::note(*shared_.options.access_log, line);
   }
 
   void on_sent(Fault fault) {

@@ -87,7 +87,7 @@ const Field& spec() {
              .least = 0},
             {.name = "access_log",
              .kind = FieldKind::kPath,
-             .doc = "file for a line of JSON for each HTTP answer"},
+             .doc = "file for a line of JSON for each answer of HTTP and call of gRPC"},
             {.name = "api_keys",
              .kind = FieldKind::kPath,
              .doc = "file of the keys that clients must send; without it everybody may ask"},

@@ -322,3 +322,23 @@ def test_grpc_ends_amid_calls_in_order(model):
     assert served.process.wait(30) == 0
     client.close()
     served.end()
+
+
+def test_calls_are_in_the_access_log(model, tmp_path):
+    log = tmp_path / "access.ndjson"
+    served = Served("--model", f"houses={model.bundle}", "--grpc", "0", "--drain", "0",
+                    "--access-log", log)
+    client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{served.grpc_port}")
+    same_bits(client.infer("houses", model.inputs("grpc")), model)
+    with pytest.raises(InferenceServerException):
+        client.infer("other", model.inputs("grpc"))
+    client.close()
+    served.process.terminate()
+    assert served.process.wait(30) == 0
+    served.end()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(each["method"], each["status"], each["code"]) for each in lines] == [
+        ("inference.GRPCInferenceService/ModelInfer", status, code)
+        for status, code in ((0, "OK"), (5, "NOT_FOUND"))]
+    assert all(each["in"] > 50 for each in lines)
+    assert [each["out"] > 10 for each in lines] == [True, False]

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/line_log.h"
 #include "base/result.h"
 #include "engines/http/listening.h"
 #include "engines/http/tls_files.h"
@@ -38,6 +39,9 @@ enum class StatusCode : std::uint8_t {
   kDataLoss = 15,
   kUnauthenticated = 16,
 };
+
+/// "OK", "NOT_FOUND" and so on.
+std::string_view status_name(StatusCode code);
 
 /// What a call begins with.
 struct Head {
@@ -120,6 +124,8 @@ struct ServerOptions {
   /// wait for it.
   std::chrono::seconds slow{30};
   http::TlsFiles tls;
+  /// A line of JSON for each call, when not null; must outlive the server.
+  LineLog* access_log = nullptr;
 };
 
 /// Its `drain` says GOAWAY: the calls there are have their answers, and no new ones are taken.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
@@ -6,6 +7,7 @@
 #include <boost/asio/write.hpp>
 #include <map>
 
+#include "engines/http/access_line.h"
 #include "engines/http/grpc/grpc.h"
 #include "engines/http/grpc/session.h"
 #include "engines/http/listener.h"
@@ -44,6 +46,7 @@ class CallOfStream final : public Call {
 
   const Head& head() const override { return head_; }
   bool is_cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+  Clock::time_point begun() const { return begun_; }
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
   void send(Message message) override {
     if (const auto peer = connection_.lock()) peer->send(stream_, std::move(message));
@@ -56,6 +59,7 @@ class CallOfStream final : public Call {
   const std::weak_ptr<Answering> connection_;
   const std::int32_t stream_;
   const Head head_;
+  const Clock::time_point begun_ = Clock::now();
   std::atomic<bool> cancelled_{false};
 };
 
@@ -168,11 +172,25 @@ class Connection final : public Events,
     const auto call = calls_.at(stream);
     shared_.handler.half_closed(call);
   }
-  void closed(std::int32_t stream) override {
+  void closed(std::int32_t stream, const Outcome& outcome) override {
     const auto found = calls_.find(stream);
     if (found == calls_.end()) return;
-    found->second->cancel();
+    end(*found->second, outcome);
     calls_.erase(found);
+  }
+
+  void end(CallOfStream& call, const Outcome& outcome) {
+    call.cancel();
+    if (shared_.options.access_log == nullptr) return;
+    const std::string_view path = call.head().path;
+    http::note(*shared_.options.access_log,
+               {.method = path.substr(std::min<std::size_t>(path.size(), 1)),
+                .path = path,
+                .status = static_cast<int>(outcome.status),
+                .code = status_name(outcome.status),
+                .in = outcome.in,
+                .out = outcome.out,
+                .taken = Clock::now() - call.begun()});
   }
 
   void begin() {
@@ -261,7 +279,7 @@ class Connection final : public Events,
     timer_.cancel();
     http::ignore(socket().shutdown(tcp::socket::shutdown_both, fault));
     http::ignore(socket().close(fault));
-    for (const auto& [stream, call] : calls_) call->cancel();
+    for (const auto& [stream, call] : calls_) end(*call, session_.outcome(stream));
     calls_.clear();
   }
 

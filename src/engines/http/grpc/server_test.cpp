@@ -7,6 +7,11 @@
 #include <boost/asio/write.hpp>
 #include <thread>
 
+#include "base/files.h"
+#include "base/json.h"
+#include "base/line_log.h"
+#include "base/scratch.h"
+#include "base/text.h"
 #include "engines/http/grpc/grpc.h"
 #include "support/grpc_client.h"
 
@@ -129,6 +134,45 @@ TEST_F(GrpcServer, a_status_never_overtakes_the_messages_of_another_thread) {
     EXPECT_EQ(client_.answers[stream].data, framed("answer"));
     EXPECT_EQ(client_.answers[stream].fields["grpc-status"], "0");
   }
+}
+
+TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
+  const auto folder = Scratch::make("grpc_access_log");
+  const std::string path = folder->path() + "/log";
+  auto log = LineLog::open(path).value();
+  ServerOptions options;
+  options.threads = 1;
+  options.access_log = log.get();
+  start(options);
+  const auto ask = [&](const std::string& body) {
+    const std::int32_t stream = client_.call(Client::fields(), body);
+    send();
+    while (!client_.answers[stream].has_ended && receive()) send();
+  };
+  ask(framed("answer"));
+  ask("cut");
+  const std::int32_t ended = client_.call(Client::fields(), framed("a"), false);
+  send();
+  client_.reset(ended);
+  ask(framed(""));
+  // It is there when its client goes.
+  client_.call(Client::fields(), framed("ab"), false);
+  send();
+  socket_.shutdown(tcp::socket::shutdown_send);
+  EXPECT_TRUE(server_->drain(std::chrono::seconds(20)));
+  log.reset();
+  std::vector<std::string> found;
+  for (const std::string& line : split(read_file(path).value(), '\n')) {
+    if (line.empty()) continue;
+    const Json each = parse_json(line).value();
+    EXPECT_EQ(each["method"].text(), "s/m");
+    EXPECT_EQ(each["path"].text(), "/s/m");
+    EXPECT_LT(each["ms"].number(), 60'000);
+    found.push_back(format("{} {} {} {}", each["status"].integer(), each["code"].text(),
+                           each["in"].integer(), each["out"].integer()));
+  }
+  EXPECT_EQ(found, (std::vector<std::string>{"0 OK 11 11", "3 INVALID_ARGUMENT 3 0",
+                                             "1 CANCELLED 6 6", "0 OK 5 5", "1 CANCELLED 7 7"}));
 }
 
 TEST_F(GrpcServer, a_client_that_takes_no_answers_is_let_go) {

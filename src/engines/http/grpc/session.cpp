@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <new>
 #include <optional>
@@ -53,60 +52,17 @@ struct Stream {
   bool has_headers = false;
   bool is_deferred = false;
   bool is_finished = false;
+  StatusCode code = StatusCode::kCancelled;
   std::string status;
   std::string text;
+  /// Of messages, so far.
+  std::uint64_t in = 0;
+  std::uint64_t all_out = 0;
+
+  Outcome outcome() const { return {code, in, all_out}; }
 };
 
 }  // namespace
-
-std::string_view Head::find(std::string_view name) const {
-  for (const auto& [key, value] : metadata) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-std::optional<std::chrono::microseconds> timeout_of(std::string_view text) {
-  // At most eight digits and a unit.
-  if (text.size() < 2 || text.size() > 9) return std::nullopt;
-  std::int64_t count = 0;
-  const char* const last = text.data() + text.size() - 1;
-  const auto [end, error] = std::from_chars(text.data(), last, count);
-  if (error != std::errc() || end != last || count < 0) return std::nullopt;
-  constexpr std::int64_t kSecond = 1'000'000;
-  switch (*last) {
-    case 'H':
-      return std::chrono::microseconds(count * 3600 * kSecond);
-    case 'M':
-      return std::chrono::microseconds(count * 60 * kSecond);
-    case 'S':
-      return std::chrono::microseconds(count * kSecond);
-    case 'm':
-      return std::chrono::microseconds(std::max<std::int64_t>(1, count * 1000));
-    case 'u':
-      return std::chrono::microseconds(std::max<std::int64_t>(1, count));
-    case 'n':
-      return std::chrono::microseconds(std::max<std::int64_t>(1, count / 1000));
-    default:
-      return std::nullopt;
-  }
-}
-
-std::string encoded_text(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7F && c != '%') {
-      out += c;
-      continue;
-    }
-    out += '%';
-    out += kDigits[byte >> 4U];
-    out += kDigits[byte & 15U];
-  }
-  return out;
-}
 
 struct Session::State {
   State(const ServerOptions& server_options, Events& told)
@@ -315,6 +271,7 @@ bool Session::State::take_prefix(Stream& stream, std::string_view& bytes) {
 
 void Session::State::feed(Stream& stream, std::string_view bytes) {
   received += bytes.size();
+  stream.in += bytes.size();
   while (!stream.is_finished) {
     if (!stream.has_prefix && !take_prefix(stream, bytes)) return;
     const std::size_t more = std::min(stream.wanted - stream.bytes.size(), bytes.size());
@@ -350,8 +307,9 @@ void Session::State::close(std::int32_t id) {
   if (found == streams.end()) return;
   held -= found->second.bytes.size();
   output -= found->second.out.size() - found->second.sent;
+  const Outcome outcome = found->second.outcome();
   streams.erase(found);
-  events.closed(id);
+  events.closed(id, outcome);
 }
 
 void Session::State::submit_headers(Stream& stream) {
@@ -387,6 +345,7 @@ void Session::State::send(Stream& stream, const Message& message) {
   }
   stream.out += message.bytes;
   output += kPrefix + message.bytes.size();
+  stream.all_out += kPrefix + message.bytes.size();
   submit_headers(stream);
   resume(stream);
 }
@@ -396,6 +355,7 @@ void Session::State::finish(Stream& stream, StatusCode code, std::string_view te
   stream.is_finished = true;
   held -= stream.bytes.size();
   stream.bytes = {};
+  stream.code = code;
   stream.status = format("{}", static_cast<int>(code));
   // A field must fit into what clients take.
   constexpr std::size_t kLongest = 4096;
@@ -475,6 +435,11 @@ bool Session::is_done() const {
 
 std::size_t Session::streams() const {
   return state_->streams.size();
+}
+
+Outcome Session::outcome(std::int32_t stream) const {
+  const Stream* const found = state_->find(stream);
+  return found == nullptr ? Outcome() : found->outcome();
 }
 
 std::size_t Session::output_bytes() const {

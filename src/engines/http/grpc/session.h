@@ -14,6 +14,15 @@
 
 namespace kingpost::grpc {
 
+/// How a call went.
+struct Outcome {
+  /// Cancelled where it has no status.
+  StatusCode status = StatusCode::kCancelled;
+  /// Of messages, with their prefixes, as they came and as they were handed on to be sent.
+  std::uint64_t in = 0;
+  std::uint64_t out = 0;
+};
+
 /// What a session has to tell, from within `receive`.
 class Events {
  public:
@@ -25,7 +34,7 @@ class Events {
   virtual void message(std::int32_t stream, Message message) = 0;
   virtual void half_closed(std::int32_t stream) = 0;
   /// Answered or not, the stream is gone; nothing may be sent to it.
-  virtual void closed(std::int32_t stream) = 0;
+  virtual void closed(std::int32_t stream, const Outcome& outcome) = 0;
 
  protected:
   Events() = default;
@@ -53,6 +62,8 @@ class Session {
   /// Nothing is left to be read or written.
   bool is_done() const;
   std::size_t streams() const;
+  /// Of a stream that is not gone, so far.
+  Outcome outcome(std::int32_t stream) const;
   /// Of messages that wait for the client to take them.
   std::size_t output_bytes() const;
   /// Of messages, so far.

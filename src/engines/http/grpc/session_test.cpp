@@ -30,7 +30,10 @@ class Recorder final : public Events {
     for (const std::string& each : messages[stream]) session->send(stream, {each, false});
     session->finish(stream, StatusCode::kOk, {});
   }
-  void closed(std::int32_t stream) override { gone.push_back(stream); }
+  void closed(std::int32_t stream, const Outcome& outcome) override {
+    gone.push_back(stream);
+    outcomes[stream] = outcome;
+  }
 
   Session* session = nullptr;
   bool echoes = true;
@@ -39,6 +42,7 @@ class Recorder final : public Events {
   std::string flags;
   std::vector<std::int32_t> ended;
   std::vector<std::int32_t> gone;
+  std::map<std::int32_t, Outcome> outcomes;
 };
 
 class GrpcSession : public testing::Test {
@@ -103,6 +107,9 @@ TEST_F(GrpcSession, a_call_is_answered_with_messages_and_a_status) {
   EXPECT_EQ(head.find("x-other"), "");
   EXPECT_EQ(session_->streams(), 0U);
   EXPECT_EQ(events_.gone, std::vector<std::int32_t>{1});
+  const Outcome& outcome = events_.outcomes.at(1);
+  EXPECT_EQ(outcome.status, StatusCode::kOk);
+  EXPECT_EQ(outcome.out, answer.data.size());
 }
 
 TEST_F(GrpcSession, bytes_may_come_one_by_one) {
@@ -187,6 +194,8 @@ TEST_F(GrpcSession, a_cancelled_call_is_told_and_its_answer_is_lost) {
   client_.reset(stream);
   pump();
   EXPECT_EQ(events_.gone, std::vector<std::int32_t>{stream});
+  EXPECT_EQ(events_.outcomes.at(stream).status, StatusCode::kCancelled);
+  EXPECT_EQ(events_.outcomes.at(stream).in, framed("a").size());
   session_->send(stream, {"late", false});
   session_->finish(stream, StatusCode::kOk, {});
   pump();
