@@ -7,17 +7,10 @@
 #include <limits>
 
 #include "base/parallel.h"
+#include "base/random.h"
 
 namespace kingpost::steps {
 namespace {
-
-constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15;
-
-std::uint64_t mixed(std::uint64_t z) {
-  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27U)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31U);
-}
 
 std::int64_t units_of(std::int64_t rows, const Resampling& resampling) {
   if (resampling.blocks.empty()) return rows;
@@ -58,15 +51,6 @@ Interval sizes_of(const Interval& range) {
 }
 
 }  // namespace
-
-Random::Random(std::int64_t seed, std::int64_t stream)
-    : state_(mixed(static_cast<std::uint64_t>(seed) + kStep) ^
-             mixed(static_cast<std::uint64_t>(stream) * kStep + 1)) {}
-
-std::uint64_t Random::next() {
-  state_ += kStep;
-  return mixed(state_);
-}
 
 std::vector<std::uint32_t> resample(std::int64_t rows, const Resampling& resampling,
                                     std::int32_t sample) {

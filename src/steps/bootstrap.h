@@ -38,18 +38,4 @@ std::vector<std::optional<Interval>> bootstrap(const std::vector<const Measure*>
 std::vector<std::uint32_t> resample(std::int64_t rows, const Resampling& resampling,
                                     std::int32_t sample);
 
-/// Numbers by (seed, stream) alone (splitmix64; Steele, Lea and Flood 2014).
-class Random {
- public:
-  Random(std::int64_t seed, std::int64_t stream);
-  std::uint64_t next();
-  /// From 0 to below `bound`, which is below 2^32.
-  std::uint32_t below(std::uint32_t bound) {
-    return static_cast<std::uint32_t>(((next() >> 32U) * bound) >> 32U);
-  }
-
- private:
-  std::uint64_t state_;
-};
-
 }  // namespace kingpost::steps

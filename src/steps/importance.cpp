@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "base/parallel.h"
-#include "steps/bootstrap.h"
+#include "base/random.h"
 
 namespace kingpost::steps {
 namespace {

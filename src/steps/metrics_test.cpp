@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/files.h"
+#include "base/random.h"
 #include "steps/bootstrap.h"
 
 namespace kingpost::steps {

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/random.h"
 #include "engines/lightgbm/lightgbm.h"
 #include "engines/lightgbm/model_text.h"
-#include "steps/bootstrap.h"
 
 namespace kingpost::steps {
 namespace {

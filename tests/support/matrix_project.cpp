@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "base/files.h"
+#include "base/random.h"
 #include "base/text.h"
-#include "steps/bootstrap.h"
 
 namespace kingpost::test {
 namespace {
@@ -122,7 +122,7 @@ const Field& curate_field() {
 }
 
 std::vector<float> noise(std::int64_t stream, std::size_t rows) {
-  steps::Random random(7, stream);
+  Random random(7, stream);
   std::vector<float> out;
   for (std::size_t i = 0; i < rows; ++i) {
     out.push_back(static_cast<float>(random.below(2'000'001)) / 1'000'000.0F - 1.0F);

@@ -6,13 +6,13 @@
 #include <limits>
 #include <stdexcept>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "engines/lightgbm/lightgbm.h"
 #include "engines/lightgbm/model_text.h"
 #include "engines/onnx/models.h"
 #include "engines/onnx/runtime.h"
 #include "steps/05_curate/curate.h"
-#include "steps/bootstrap.h"
 
 namespace kingpost::test {
 namespace {
@@ -73,7 +73,7 @@ TrainedProject::TrainedProject(Task task) {
 
 void TrainedProject::make_rows() {
   const Task task = features.target.task;
-  steps::Random random(3, 1);
+  Random random(3, 1);
   std::vector<std::string> rows;
   for (std::int64_t i = 0; i < kRows; ++i) {
     const double a = static_cast<double>(random.below(4000)) / 1000 - 2;

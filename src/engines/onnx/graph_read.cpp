@@ -313,7 +313,8 @@ Result<GraphState> read_graph(std::string_view bytes) {
 
 Result<GraphState> read_foreign_graph(std::string_view bytes) {
   TRY(const ::onnx::ModelProto model, parse_model(bytes));
-  // Before, Cast took the name of a type, and Reshape its shape as an attribute.
+  // Before 7, Cast, Reshape and Add took as attributes what they take otherwise since; 9 is the
+  // oldest that is tried.
   constexpr std::int64_t kFirst = 9;
   for (const auto& each : model.opset_import()) {
     const bool is_core = each.domain().empty() || each.domain() == "ai.onnx";

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.h"
 #include "base/text.h"
-#include "steps/bootstrap.h"
 #include "steps/fitting.h"
 #include "steps/metrics.h"
 

@@ -7,7 +7,7 @@
 
 #include <cmath>
 
-#include "steps/bootstrap.h"
+#include "base/random.h"
 
 namespace kingpost::steps::train {
 namespace {

@@ -53,6 +53,13 @@ class GrpcServer : public testing::Test {
         {net::ip::make_address("127.0.0.1"), static_cast<std::uint16_t>(server_->port())});
   }
   void send() { net::write(socket_, net::buffer(client_.output())); }
+  // A client that does not get on is let go soon.
+  void start_hasty() {
+    ServerOptions options;
+    options.threads = 1;
+    options.slow = std::chrono::seconds(1);
+    start(options);
+  }
   // A write of the server is soon held up by a client that does not read: its connections have the
   // buffers of the socket that listens, which is found by its port.
   void narrow() {
@@ -176,29 +183,20 @@ TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
 }
 
 TEST_F(GrpcServer, a_client_that_takes_no_answers_is_let_go) {
-  ServerOptions options;
-  options.threads = 1;
-  options.slow = std::chrono::seconds(1);
-  start(options);
+  start_hasty();
   handler_.times = 5;
   client_.call(Client::fields(), framed(std::string(50'000, 'x')), false);
   EXPECT_TRUE(is_let_go());
 }
 
 TEST_F(GrpcServer, a_client_that_never_ends_its_message_is_let_go) {
-  ServerOptions options;
-  options.threads = 1;
-  options.slow = std::chrono::seconds(1);
-  start(options);
+  start_hasty();
   client_.call(Client::fields(), framed("all").substr(0, 6), false);
   EXPECT_TRUE(is_let_go());
 }
 
 TEST_F(GrpcServer, a_client_that_does_not_read_is_let_go) {
-  ServerOptions options;
-  options.threads = 1;
-  options.slow = std::chrono::seconds(1);
-  start(options);
+  start_hasty();
   // One write has all of it: nothing is left that would wait for a window.
   handler_.bytes = 200'000;
   client_.open_windows();

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/random.h"
 #include "engines/onnx/runtime_values.h"
 
 namespace kingpost::onnx {
@@ -15,32 +16,24 @@ namespace {
 
 constexpr std::size_t kMostNumbers = 1'000'000;
 constexpr std::int64_t kRows = 256;
-
-// Which number comes next is told by its place alone (splitmix64; Steele, Lea and Flood 2014).
-std::uint64_t mixed(std::uint64_t at) {
-  at = (at + 1) * 0x9E3779B97F4A7C15U;
-  at = (at ^ (at >> 30U)) * 0xBF58476D1CE4E5B9U;
-  at = (at ^ (at >> 27U)) * 0x94D049BB133111EBU;
-  return at ^ (at >> 31U);
-}
+constexpr std::int64_t kSeed = 1;
 
 template <typename T>
-std::vector<T> drawn(std::size_t count, std::uint64_t stream, const std::vector<float>& numbers) {
+std::vector<T> drawn(std::size_t count, const std::vector<float>& numbers, Random& random) {
+  const auto end = static_cast<std::uint32_t>(numbers.size());
   std::vector<T> out(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    out[i] = static_cast<T>(numbers[mixed(stream << 32U | i) % numbers.size()]);
-  }
+  for (T& each : out) each = static_cast<T>(numbers[random.below(end)]);
   return out;
 }
 
-std::optional<Tensor> drawn(const Port& port, std::int64_t rows, std::uint64_t stream,
-                            const std::vector<float>& numbers) {
+std::optional<Tensor> drawn(const Port& port, std::int64_t rows, const std::vector<float>& numbers,
+                            Random& random) {
   const auto count = static_cast<std::size_t>(rows * port.columns);
   Tensor out{{rows, port.columns}, {}};
   if (port.type == TensorType::kFloat) {
-    out.data = drawn<float>(count, stream, numbers);
+    out.data = drawn<float>(count, numbers, random);
   } else if (port.type == TensorType::kDouble) {
-    out.data = drawn<double>(count, stream, numbers);
+    out.data = drawn<double>(count, numbers, random);
   } else {
     return std::nullopt;
   }
@@ -140,9 +133,9 @@ bool agree(const RuntimeApi& runtime, OrtSession* whole, const Executor& columns
            const std::vector<float>& numbers) {
   for (const std::int64_t rows : {std::int64_t{1}, std::int64_t{2}, kRows}) {
     std::vector<Tensor> inputs;
+    Random random(kSeed, rows);
     for (const Port& each : columns.inputs()) {
-      const auto stream = static_cast<std::uint64_t>(rows) << 16U | inputs.size();
-      auto made = drawn(each, rows, stream, numbers);
+      auto made = drawn(each, rows, numbers, random);
       if (!made) return false;
       inputs.push_back(std::move(*made));
     }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace kingpost::onnx {
 namespace {
@@ -63,7 +64,7 @@ class LegacyReader {
     for (std::size_t i = 0; i < trees_.size(); ++i) {
       if (i > 0 && trees_[i] == trees_[i - 1]) continue;
       // The nodes of a tree stand together, its root first.
-      if (!roots_seen_.emplace(trees_[i], true).second || !add_tree(i)) return false;
+      if (!roots_seen_.insert(trees_[i]).second || !add_tree(i)) return false;
     }
     targets_ = targets;
     return std::all_of(leaf_targets_.begin(), leaf_targets_.end(),
@@ -216,7 +217,7 @@ class LegacyReader {
   const Floats weights_;
 
   std::unordered_map<std::uint64_t, std::size_t> places_;
-  std::unordered_map<std::int64_t, bool> roots_seen_;
+  std::unordered_set<std::int64_t> roots_seen_;
   /// For each node the place of its weight.
   std::vector<std::size_t> leaf_of_;
   std::vector<bool> is_taken_;

@@ -253,6 +253,34 @@ TEST_F(ColumnsTest, TreesOfEveryKind) {
   }
 }
 
+// More than trees tell apart: the last are read as columns.
+TEST_F(ColumnsTest, MoreTablesThanTreesTellApart) {
+  constexpr std::int32_t kTables = 300;
+  const Value near =
+      graph.node("And",
+                 {graph.node("Less", {a, graph.constant(4.0)}, TensorType::kBool),
+                  graph.node("GreaterOrEqual", {a, graph.constant(0.0)}, TensorType::kBool)},
+                 TensorType::kBool);
+  const Value at = graph.cast(
+      graph.node("Where", {near, a, graph.constant(3.0)}, TensorType::kDouble), TensorType::kInt64);
+  std::vector<Value> features;
+  TreeEnsemble trees{.features = kTables, .outputs = 1, .trees = {}};
+  for (std::int32_t i = 0; i < kTables; ++i) {
+    const auto base = static_cast<float>(i);
+    const Value table = graph.constant(Tensor{{4, 1}, std::vector<float>{base, -1, base + 1, 7}});
+    const Value cube = graph.node("Gather", {table, at}, TensorType::kFloat);
+    features.push_back(graph.node("Reshape", {cube, graph.vector_of({-1, 1})}, TensorType::kFloat));
+    Tree tree;
+    tree.nodes.push_back({.feature = i, .threshold = base, .left = 1, .right = 2});
+    tree.nodes.push_back({.value = 1.0 / (i + 1)});
+    tree.nodes.push_back({.value = -1.0 / (i + 3)});
+    trees.trees.push_back(std::move(tree));
+  }
+  graph.output("scores", add_trees(graph, trees, graph.side_by_side(features)));
+  EXPECT_EQ(left_of(graph), 0);
+  expect_same(graph, pairs_of_numbers());
+}
+
 TEST_F(ColumnsTest, TheRuntimeGoesOnWhereColumnsEnd) {
   const Value x = graph.cast(a, TensorType::kFloat);
   const Value sum = graph.node("Add", {x, graph.cast(b, TensorType::kFloat)}, TensorType::kFloat);
