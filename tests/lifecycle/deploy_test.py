@@ -2,6 +2,7 @@
 """Deployments on this machine: versions come, go, fail and are killed, and every request that is
 sent meanwhile is answered, as the version that its answer names would."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -142,6 +143,12 @@ class DeployTest(unittest.TestCase):
             time.sleep(0.1)
         return status
 
+    def gone(self, processes):
+        until = time.monotonic() + SECONDS
+        while any(Path(f"/proc/{each}/exe").exists() for each in processes):
+            self.assertLess(time.monotonic(), until)
+            time.sleep(0.05)
+
     def stable(self, version):
         return lambda status: (status["candidate"] is None
                                and status["stable"]["version"] == version)
@@ -196,12 +203,12 @@ class DeployTest(unittest.TestCase):
 
     def test_the_nulls_of_one_version_are_not_those_of_the_next(self):
         load = self.start()
-        guard = ("--rollback-if", "null_rate>0.2", "--bake", "4s")
-        self.deploy("3", "--canary", "50", "--min-requests", "100000000", *guard)
+        guard = ("--rollback-if", "null_rate>0.2", "--canary", "50")
+        self.deploy("3", "--min-requests", "100000000", "--bake", "60s", *guard)
         # Long enough that its nulls were looked at more than once.
         self.wait(lambda status: status["candidate"]["recent_requests"] > 2000)
         self.call("rollback")
-        self.deploy("2", "--canary", "50", "--min-requests", "1", *guard)
+        self.deploy("2", "--min-requests", "1", "--bake", "4s", *guard)
         self.wait(lambda status: status["candidate"] is None)
         self.assertEqual(self.status()["stable"]["version"], "2")
         self.end(load, "1", "2", "3")
@@ -232,15 +239,17 @@ class DeployTest(unittest.TestCase):
     def wear_out(self, role):
         """Kills a process until the pause before its next start is long."""
         for _ in range(6):
-            os.kill(self.wait(lambda status: status[role]["ready"])[role]["process"],
-                    signal.SIGKILL)
-            self.wait(lambda status: not status[role]["ready"])
+            killed = self.wait(lambda status: status[role]["ready"])[role]["process"]
+            os.kill(killed, signal.SIGKILL)
+            # The first pauses may be over before anybody looks.
+            self.wait(lambda status, gone=killed: status[role]["process"] != gone)
+        self.wait(lambda status: not status[role]["ready"])
 
     def test_a_dead_version_is_not_promoted(self):
         load = self.start()
         file = self.base / "gone.onnx"
         shutil.copy(self.base / "2.onnx", file)
-        self.call(f"m/2={file}", "--canary", "50", "--bake", "500ms")
+        self.call(f"m/2={file}", "--canary", "50", "--bake", "5s")
         file.unlink()
         os.kill(self.status()["candidate"]["process"], signal.SIGKILL)
         status = self.wait(lambda status: status["candidate"] is None)
@@ -254,7 +263,9 @@ class DeployTest(unittest.TestCase):
 
         def dies(status):
             if status["candidate"] and status["candidate"]["ready"]:
-                os.kill(status["candidate"]["process"], signal.SIGKILL)
+                # It may have gone since it was asked for.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(status["candidate"]["process"], signal.SIGKILL)
             return status["candidate"] is None
         self.assertIn("error_rate is", self.wait(dies)["last_outcome"])
         self.end(load, "1")
@@ -327,10 +338,7 @@ class DeployTest(unittest.TestCase):
         status = self.status()
         processes = [status[role]["process"] for role in ("stable", "candidate")]
         os.kill(status["process"], signal.SIGKILL)
-        until = time.monotonic() + SECONDS
-        while any(Path(f"/proc/{each}/exe").exists() for each in processes):
-            self.assertLess(time.monotonic(), until)
-            time.sleep(0.05)
+        self.gone([status["process"], *processes])
         self.refused("deploy.not_running", "status")
         self.refused("deploy.in_progress", f"m/1={self.base}/1.onnx")
         status = self.wait(lambda each: each["candidate"] and each["candidate"]["ready"])
@@ -353,7 +361,9 @@ class DeployTest(unittest.TestCase):
         self.deploy("1", "--http", str(self.port))
         self.deploy("2")
         url = self.status()["url"]
-        os.kill(self.status()["process"], signal.SIGKILL)
+        supervisor = self.status()["process"]
+        os.kill(supervisor, signal.SIGKILL)
+        self.gone([supervisor])
         self.deploy("2")
         self.assertEqual(self.status()["url"], url)
         self.call("rollback")
