@@ -42,4 +42,19 @@ Result<onnx::Graph> whole_graph(std::string_view featurizer, const std::vector<s
   return out;
 }
 
+Result<std::string> features_graph(std::string_view model, std::int64_t width) {
+  constexpr std::string_view kOutput = "/features";
+  TRY(onnx::Graph whole, onnx::Graph::read(model));
+  const auto notes = whole.notes();
+  const auto name = notes.find(std::string(kFeaturesNote));
+  if (name == notes.end()) return std::string();
+  const onnx::Value features{name->second, onnx::TensorType::kFloat};
+  whole.output(std::string(kOutput), features, width);
+  onnx::Graph part("features");
+  TRY(const auto made, part.append(whole, {}));
+  part.output(std::string(kOutput), made.at(std::string(kOutput)), width);
+  part.prune();
+  return part.bytes();
+}
+
 }  // namespace kingpost::steps

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,5 +20,9 @@ inline constexpr std::string_view kFeaturesNote = "features";
 /// where a curated column is called like an output.
 Result<onnx::Graph> whole_graph(std::string_view featurizer, const std::vector<std::int64_t>& kept,
                                 std::string_view model);
+
+/// The serialised part of a bundle's graph that makes its features, [rows, width]: its only output.
+/// Empty where the graph does not say where they are. Fails as onnx::Graph::read.
+Result<std::string> features_graph(std::string_view model, std::int64_t width);
 
 }  // namespace kingpost::steps

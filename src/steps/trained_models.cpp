@@ -27,6 +27,12 @@ std::string_view side_word(Side side) {
   return side == Side::kValidation ? "validation" : "test";
 }
 
+TrainedModel trained_model(std::string name, std::string family, Json facts) {
+  TrainedModel out{std::move(name), std::move(family), std::move(facts)};
+  if (out.facts["threshold"].is_number()) out.threshold = out.facts["threshold"].number();
+  return out;
+}
+
 std::int64_t TrainedModels::outputs() const {
   if (task() != Task::kMulticlass) return 1;
   return static_cast<std::int64_t>(features.target.classes.size());
@@ -55,12 +61,8 @@ Result<TrainedModels> read_trained(const RunContext& context) {
     const std::string& name = candidate["name"].text();
     const std::string file = format("model.{}.json", name);
     if (context.input.find_file(file) == nullptr) continue;
-    TrainedModel model;
-    model.name = name;
-    model.family = candidate["family"].text();
-    TRY(model.facts, json_of(context, file));
-    if (model.facts["threshold"].is_number()) model.threshold = model.facts["threshold"].number();
-    out.models.push_back(std::move(model));
+    TRY(Json facts, json_of(context, file));
+    out.models.push_back(trained_model(name, candidate["family"].text(), std::move(facts)));
   }
   return out;
 }

@@ -39,6 +39,9 @@ struct TrainedModel {
   double threshold = 0.5;
 };
 
+/// From model.NAME.json.
+TrainedModel trained_model(std::string name, std::string family, Json facts);
+
 struct TrainedModels {
   records::FeatureSet features;
   /// Columns of the matrix that the models read.

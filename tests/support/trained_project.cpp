@@ -101,6 +101,10 @@ void TrainedProject::make_rows() {
             {"id"});
   add_array("labels.npy", NpyType::kFloat64, labels.data(), {kRows});
   add_array("sides.npy", NpyType::kUint8, sides.data(), {kRows});
+  write_matrix();
+}
+
+void TrainedProject::write_matrix() {
   add_array("matrix.npy", NpyType::kFloat32, matrix.data(), {kRows, 3});
 }
 

@@ -37,6 +37,8 @@ class TrainedProject : public StepHarness {
   /// The step's section, amid those of curate and train; `metric` may be empty.
   void file(const std::string& yaml, const Field& field, const std::string& owner,
             const std::string& metric = {});
+  /// Seals `matrix` anew, after a change.
+  void write_matrix();
   Json json_of(const records::Dataset& dataset, const std::string& name) const;
 
   records::FeatureSet features;

@@ -8,6 +8,7 @@
 #include "cli/load.h"
 #include "cli/output.h"
 #include "steps/16_register/model_file.h"
+#include "steps/16_register/packaged_parity.h"
 #include "steps/19_serve/model.h"
 #include "steps/bundle.h"
 #include "steps/input_example.h"
@@ -61,9 +62,10 @@ Result<Entry> from_folder(const std::string& folder) {
     return error;
   }
   TRY(const auto example, steps::read_input_example(bundle));
-  out.parity = format("{} of the input example: the same bits as when it was packaged",
-                      counted(example.rows.rows, "rows"));
-  Json parity = Json::object().set("rows", example.rows.rows).set("differing_cells", 0);
+  TRY(Json parity, steps::registering::example_parity(bundle));
+  out.parity = format("{} of the input example: the same bits as when it was packaged; {}",
+                      counted(example.rows.rows, "rows"), parity["words"].text());
+  parity.set("rows", example.rows.rows).set("differing_cells", 0);
   out.facts.set("parity", std::move(parity));
   return out;
 }

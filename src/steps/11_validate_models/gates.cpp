@@ -6,8 +6,8 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "steps/11_validate_models/parity.h"
 #include "steps/importance.h"
+#include "steps/parity.h"
 
 namespace kingpost::steps::validate_models {
 namespace {
@@ -129,14 +129,20 @@ Result<Finding> Gates::beats(const Node& gate, const TrainedModel& model) {
 Result<Finding> Gates::parity(const Node& gate, const TrainedModel& model) {
   const double limit = number_or(gate, "max_abs", 1e-5);
   const std::int64_t rows = integer_or(gate, "rows", 1000);
-  TRY(const Parity found,
-      compare(context_, trained_, model, evenly(judged_.rows.numbers, rows), limit));
-  if (found.graph_only) return finding_of(gate, true, "the graph is the only form of this model");
-  const bool same = found.other_leaves == 0 && found.other_classes == 0;
-  Finding out = finding_of(gate, same && found.largest <= limit, {});
-  out.words = format("{} rows: {} other leaves, {} other classes, largest difference {}",
-                     grouped(found.rows), found.other_leaves, found.other_classes,
-                     metric_text(found.largest));
+  std::optional<std::string> trees;
+  if (model.facts["native"].is_string()) {
+    TRY(trees, bytes_of(context_, model.facts["native"].text()));
+  } else if (!model.facts["linear"].is_object()) {
+    return finding_of(gate, true, words_of({.graph_only = true}));
+  }
+  TRY(const auto graph, bare_model(context_, model.name));
+  GraphAnswers made;
+  TRY(made.features, matrix_rows(context_, trained_, evenly(judged_.rows.numbers, rows)));
+  TRY(const auto answers,
+      onnx::run_rows(*graph, made.features.floats(), made.features.shape.back()));
+  TRY(made.scores, scores_of(trained_, *graph, answers));
+  TRY(const Parity found, compare(trained_, model, trees, made, limit));
+  Finding out = finding_of(gate, found.holds(limit), words_of(found));
   out.number = found.largest;
   out.limit = limit;
   return out;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "steps/16_register/packaged_parity.h"
 #include "steps/bundle.h"
 #include "steps/input_example.h"
 #include "steps/registration.h"
@@ -19,13 +20,15 @@ void expect(const Status& status, std::string_view id, const Mark& mark, Faults&
   faults.add(fault_at(mark, id, status.error().what(), status.error().hint()));
 }
 
-// What the gate of validate_models found.
-Json parity_of(const Json& verdict) {
+// As the gate of validate_models has it.
+ParityLimit parity_limit(const Json& verdict) {
+  ParityLimit out;
   for (const Json& gate : verdict["gates"].items()) {
     if (gate["gate"].text() != "parity") continue;
-    return Json::object().set("largest", gate["number"]).set("words", gate["words"]);
+    if (gate["limit"].is_number()) out.max_abs = gate["limit"].number();
+    out.critical = gate["critical"].boolean();
   }
-  return Json::object().set("words", "validate_models was not asked for the gate parity");
+  return out;
 }
 
 class Registering {
@@ -44,6 +47,7 @@ class Registering {
     }
     TRY(const Bundle bundle, Bundle::in_store(context_.objects, sums->digest));
     TRY_STATUS(expect_answers(bundle));
+    TRY(parity_, packaged_parity(context_, bundle, limit_));
     TRY(const store::Added added, add(bundle, winner));
     TRY_STATUS(call(added.version, winner));
     return report(added);
@@ -54,7 +58,7 @@ class Registering {
 
   Status expect_valid(const std::string& name) {
     TRY(const Json verdicts, json_of(context_, "verdicts.json"));
-    parity_ = parity_of(verdicts[name]);
+    limit_ = parity_limit(verdicts[name]);
     if (verdicts[name]["valid"].boolean()) return {};
     return fail(Code::kDataRejected, "register.not_valid",
                 "the model \"{}\" is not valid by validate_models", shown(name))
@@ -150,6 +154,7 @@ class Registering {
   RunContext& context_;
   Registration registration_;
   Outcome outcome_;
+  ParityLimit limit_;
   Json parity_;
   std::string by_;
   std::string words_;

@@ -8,7 +8,7 @@
 
 namespace kingpost::steps::registering {
 
-inline constexpr int kVersion = 2;
+inline constexpr int kVersion = 3;
 
 const Field& spec();
 void check(CheckContext& context);

@@ -28,11 +28,14 @@ class RegisterStep : public testing::Test {
     h.add_constant("baseline", 10);
     h.add_linear("linear", 10, 0);
     h.add_linear("steep", 20, 0);
+    h.add_trees("trees", 5);
     h.finish("mae");
     h.add_file(
         "verdicts.json",
-        R"({"linear": {"valid": true, "gates": [{"gate": "parity", "number": 0.25, "words": "w"}]},
-                     "steep": {"valid": true}, "baseline": {}})");
+        R"({"linear": {"valid": true, "gates": [{"gate": "parity", "critical": true, "limit": 2e-5}]
+                      },
+            "steep": {"valid": true, "gates": [{"gate": "parity", "critical": false, "limit": 0}]},
+            "trees": {"valid": true}, "baseline": {}})");
     (void)journal_->begin_run("kingpost run", "made.yaml");
   }
 
@@ -42,8 +45,22 @@ class RegisterStep : public testing::Test {
     return h.objects->read(h.input.find_file(file)->digest).value();
   }
 
+  // What training left, as step 15 packages it; `facts` instead of the model's own where they are
+  // not empty.
+  void add_native(const std::string& name, const std::string& facts,
+                  std::vector<Bundle::File>& files) {
+    const Json own = parse_json(bytes_of("model." + name + ".json")).value();
+    files.push_back({"native/model.json", seal(facts.empty() ? own.dump() : facts), ""});
+    if (own["native"].is_string()) {
+      files.push_back({"native/lightgbm.txt", seal(bytes_of(own["native"].text())), ""});
+    }
+    const Json features = Json::object().set("features", records::to_json(h.features));
+    files.push_back({"features.json", seal(features.dump()), ""});
+  }
+
   // As step 15 leaves it; `spoil` is put in the place of the answers unless it is empty.
-  void package(const std::string& name, const std::string& spoil = {}) {
+  void package(const std::string& name, const std::string& spoil = {},
+               const std::string& facts = {}) {
     const std::string graph =
         whole_graph(bytes_of("featurizer.onnx"), {0, 1, 2}, bytes_of("model." + name + ".onnx"))
             ->bytes();
@@ -72,6 +89,7 @@ class RegisterStep : public testing::Test {
     files.push_back({"input_example.answers.json", seal(spoil.empty() ? kept : spoil), ""});
     files.push_back(
         {"signature.json", seal(Json::object().set("inputs", std::move(inputs)).dump()), ""});
+    add_native(name, facts, files);
     h.add_file("bundle/SHA256SUMS", bundle_sums(std::move(files)));
   }
 
@@ -108,6 +126,7 @@ class RegisterStep : public testing::Test {
     const auto outcome = h.run(run);
     if (outcome) return "registered";
     detail_ = outcome.error().details().empty() ? "" : outcome.error().details().front();
+    what_ = outcome.error().what();
     return outcome.error().id();
   }
 
@@ -126,6 +145,7 @@ class RegisterStep : public testing::Test {
   std::unique_ptr<store::Journal> journal_;
   std::string words_;
   std::string detail_;
+  std::string what_;
 };
 
 TEST_F(RegisterStep, TheFirstVersionIsTheChampion) {
@@ -140,7 +160,9 @@ TEST_F(RegisterStep, TheFirstVersionIsTheChampion) {
   EXPECT_EQ(words_, "there was no champion");
   const auto version = journal_->registry().resolve("made_y").value();
   EXPECT_EQ(version.file, "made.yaml");
-  EXPECT_EQ(version.facts["parity"].dump(), R"({"largest":0.25,"words":"w"})");
+  EXPECT_EQ(version.facts["parity"]["rows"].integer(), 150);
+  EXPECT_THAT(version.facts["parity"]["words"].text(),
+              HasSubstr("150 rows: 0 other leaves, 0 other classes, largest difference"));
   EXPECT_EQ(version.run, 1);
   EXPECT_EQ(version.tags.dump(), R"({"team":"ops"})");
   EXPECT_EQ(version.description, "the first");
@@ -200,6 +222,51 @@ TEST_F(RegisterStep, OtherAnswersAreNotRegistered) {
   package("linear", R"({"columns":["prediction"],"data":[[5.0]]})");
   EXPECT_EQ(refused(), "bundle.damaged");
   EXPECT_TRUE(journal_->registry().models()->empty());
+}
+
+TEST_F(RegisterStep, ThePackagedGraphIsAskedBesideTheModelThatWasTrained) {
+  package("trees");
+  winner("trees", "c1");
+  registered();
+  const auto version = journal_->registry().resolve("made_y").value();
+  EXPECT_EQ(version.facts["parity"]["other_leaves"].integer(), 0);
+  EXPECT_EQ(version.facts["parity"]["other_features"].integer(), 0);
+  EXPECT_LT(version.facts["parity"]["largest"].number(), 1e-5);
+
+  std::string facts = bytes_of("model.linear.json");
+  const std::string weight = "[[10.0,0,0]]";
+  ASSERT_NE(facts.find(weight), std::string::npos) << facts;
+  facts.replace(facts.find(weight), weight.size(), "[[10.01,0,0]]");
+  package("linear", {}, facts);
+  winner("linear", "c1");
+  EXPECT_EQ(refused(), "register.parity_failed");
+  EXPECT_THAT(what_, HasSubstr("150 rows: 0 other leaves, 0 other classes, largest difference"));
+  EXPECT_EQ(journal_->registry().versions("made_y")->size(), 1);
+}
+
+TEST_F(RegisterStep, FeaturesThatTrainingDidNotReadAreNotRegistered) {
+  h.matrix[2 * 3] += 0.5F;
+  h.write_matrix();
+  package("linear");
+  winner("linear", "c1");
+  EXPECT_EQ(refused(), "register.parity_failed");
+  EXPECT_THAT(what_, HasSubstr("0 other leaves, 0 other classes"));
+  EXPECT_THAT(what_, HasSubstr(", 1 other features"));
+  // A gate that only warns is told, and stops nothing.
+  package("steep");
+  winner("steep", "c1");
+  registered();
+  EXPECT_EQ(journal_->registry().resolve("made_y")->facts["parity"]["other_features"].integer(), 1);
+}
+
+TEST_F(RegisterStep, RowsOfATrainingSetThatShrankAreNotMadeUp) {
+  package("linear");
+  winner("linear", "c1");
+  h.add_table("training",
+              "SELECT 1 AS id, 0.5::DOUBLE AS a, 0.5::DOUBLE AS b, 'red' AS color, "
+              "TIMESTAMP '2013-01-01' AS \"at\", 1.0::DOUBLE AS y, 'validation' AS _split",
+              {"id"});
+  EXPECT_EQ(refused(), "register.rows_unaccounted");
 }
 
 TEST_F(RegisterStep, ADamagedBundleIsNotRegistered) {

@@ -10,29 +10,10 @@
 
 #include "base/text.h"
 #include "engines/lightgbm/model_text.h"
-#include "engines/onnx/graph.h"
 #include "steps/model_graph.h"
 
 namespace kingpost::steps::serve {
 namespace {
-
-constexpr std::string_view kOutput = "/features";
-
-// The part of the model's graph that makes its features; nothing where it does not name them.
-Result<std::string> features_graph(std::string_view model, std::size_t width) {
-  TRY(onnx::Graph whole, onnx::Graph::read(model));
-  const auto notes = whole.notes();
-  const auto name = notes.find(std::string(kFeaturesNote));
-  if (name == notes.end()) return std::string();
-  const onnx::Value features{name->second, onnx::TensorType::kFloat};
-  const auto columns = static_cast<std::int64_t>(width);
-  whole.output(std::string(kOutput), features, columns);
-  onnx::Graph part("features");
-  TRY(const auto made, part.append(whole, {}));
-  part.output(std::string(kOutput), made.at(std::string(kOutput)), columns);
-  part.prune();
-  return part.bytes();
-}
 
 std::vector<std::string> names_of(const Json& signature, std::int32_t outputs) {
   std::vector<std::string> out;
@@ -60,7 +41,7 @@ Result<std::unique_ptr<const Explainer>> Explainer::of(const Bundle& bundle, std
   out->outputs_ = names_of(signature, out->trees_.outputs);
   const bool is_told = std::ssize(out->features_) == out->trees_.features &&
                        std::ssize(out->outputs_) == out->trees_.outputs;
-  TRY(const std::string graph, features_graph(model, out->features_.size()));
+  TRY(const std::string graph, features_graph(model, std::ssize(out->features_)));
   if (!is_told || graph.empty()) return std::unique_ptr<const Explainer>();
   TRY(out->session_, onnx::Session::load(graph));
   TRY(const auto whole, onnx::Session::load(model));

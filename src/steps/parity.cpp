@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The model's own raw scores go through link and calibration in double precision.
-#include "steps/11_validate_models/parity.h"
+#include "steps/parity.h"
 
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.h"
 #include "engines/lightgbm/lightgbm.h"
 #include "engines/lightgbm/model_text.h"
 #include "steps/fitting.h"
 
-namespace kingpost::steps::validate_models {
+namespace kingpost::steps {
 namespace {
 
 using records::Link;
@@ -129,30 +130,32 @@ void calibrate(const Json& calibration, const std::vector<double>& graph, double
 
 }  // namespace
 
-Result<Parity> compare(const RunContext& context, const TrainedModels& trained,
-                       const TrainedModel& model, const std::vector<std::int64_t>& numbers,
+std::string words_of(const Parity& parity) {
+  if (parity.graph_only) return "the graph is the only form of this model";
+  return format("{} rows: {} other leaves, {} other classes, largest difference {}",
+                grouped(parity.rows), parity.other_leaves, parity.other_classes,
+                metric_text(parity.largest));
+}
+
+Result<Parity> compare(const TrainedModels& trained, const TrainedModel& model,
+                       const std::optional<std::string>& trees, const GraphAnswers& graph,
                        double max_abs) {
   Parity out;
-  out.rows = static_cast<std::int64_t>(numbers.size());
-  TRY(const records::Tensor rows, matrix_rows(context, trained, numbers));
+  out.rows = graph.features.shape.front();
   Native native;
   const auto linear = linear_model(trained, model);
-  if (model.facts["native"].is_string()) {
-    TRY(const std::string text, bytes_of(context, model.facts["native"].text()));
-    TRY(native, of_trees(trained, text, rows, out));
+  if (trees) {
+    TRY(native, of_trees(trained, *trees, graph.features, out));
   } else if (linear) {
-    native = of_linear(*linear, rows, out);
+    native = of_linear(*linear, graph.features, out);
   } else {
     out.graph_only = true;
     return out;
   }
   native.answers = linked(native.link, native.raw, outputs_of(trained.features.target));
-  TRY(const auto graph, bare_model(context, model.name));
-  TRY(const auto answers, onnx::run_rows(*graph, rows.floats(), rows.shape.back()));
-  TRY(const std::vector<double> scores, scores_of(trained, *graph, answers));
-  calibrate(model.facts["calibration"], scores, max_abs, native);
-  compare_values(trained, model, native, scores, max_abs, out);
+  calibrate(model.facts["calibration"], graph.scores, max_abs, native);
+  compare_values(trained, model, native, graph.scores, max_abs, out);
   return out;
 }
 
-}  // namespace kingpost::steps::validate_models
+}  // namespace kingpost::steps
