@@ -26,6 +26,16 @@ std::optional<std::size_t> width_of(const Tensor& constant) {
   return static_cast<std::size_t>(constant.size());
 }
 
+// Null of texts.
+const void* value_at(const Tensor& tensor, std::size_t at) {
+  return std::visit(
+      [at]<typename T>(const std::vector<T>& values) -> const void* {
+        if constexpr (std::is_same_v<T, std::string>) return nullptr;
+        return values.data() + at;
+      },
+      tensor.data);
+}
+
 }  // namespace
 
 void Program::Compiler::compile() {
@@ -145,12 +155,13 @@ void Program::Compiler::add_gather(const GraphNode& node, const Columns& places,
   const auto width = has_columns ? static_cast<std::size_t>(table.shape[1]) : 1;
   Columns out{node.types[0], {}, false, has_columns, nullptr};
   const Registers from = places.registers;
-  mark(from);
+  const void* const data = value_at(table, 0);
   for (const std::size_t place : from) {
     for (std::size_t column = 0; column < width; ++column) {
-      const std::size_t made = constant_register(table, 0);
+      const std::size_t made = add_register(table.type());
       Register& each = out_.registers_[made];
       each.from = Register::From::kTable;
+      each.value = data;
       each.column = column;
       each.place = place;
       each.width = width;
@@ -161,13 +172,18 @@ void Program::Compiler::add_gather(const GraphNode& node, const Columns& places,
   give(node, std::move(out));
 }
 
-// The column of a table by itself.
-void Program::Compiler::make(std::size_t table_register) {
-  Register& each = out_.registers_[table_register];
+void Program::Compiler::make(std::size_t at) {
+  mark({out_.registers_[at].place});
+  Register& each = out_.registers_[at];
+  const bool is_table = each.from == Register::From::kTable;
   each.from = Register::From::kStep;
+  if (!is_table) {
+    out_.steps_.push_back(std::make_unique<ShiftStep>(each.place, each.shift, at));
+    return;
+  }
   with_value_type(each.type, [&]<typename T>() {
     if constexpr (!std::is_same_v<T, std::string_view>) {
-      out_.steps_.push_back(std::make_unique<GatherStep<T>>(each, table_register));
+      out_.steps_.push_back(std::make_unique<GatherStep<T>>(each, at));
     }
   });
 }
@@ -225,17 +241,38 @@ bool Program::Compiler::take_kernel(const GraphNode& node) {
     if (!each) return false;
     operands.push_back(std::move(*each));
   }
+  const bool is_sum = node.op == "Add" && node.types[0] == TensorType::kInt64;
   Columns out{node.types[0], {}, false, false, nullptr};
   for (std::size_t column = 0; column < width; ++column) {
     Registers in;
     for (const Registers& each : operands) in.push_back(each[column]);
-    mark(in);
-    out.registers.push_back(add_register(out.type));
-    out_.steps_.push_back(
-        std::make_unique<KernelStep>(kernel, std::move(in), out.registers.back()));
+    if (is_sum && out_.registers_[in[1]].from == Register::From::kConstant) {
+      out.registers.push_back(shifted_register(in[0], in[1]));
+    } else {
+      out.registers.push_back(kernel_register(kernel, std::move(in), out.type));
+    }
   }
   give(node, std::move(out));
   return true;
+}
+
+std::size_t Program::Compiler::kernel_register(Kernel kernel, Registers in, TensorType type) {
+  const auto [found, is_new] = made_.try_emplace({kernel, in}, 0);
+  if (!is_new) return found->second;
+  mark(in);
+  const std::size_t out = add_register(type);
+  out_.steps_.push_back(std::make_unique<KernelStep>(kernel, std::move(in), out));
+  found->second = out;
+  return out;
+}
+
+std::size_t Program::Compiler::shifted_register(std::size_t place, std::size_t constant) {
+  const std::size_t out = add_register(TensorType::kInt64);
+  Register& made = out_.registers_[out];
+  made.from = Register::From::kShifted;
+  made.place = place;
+  made.shift = *static_cast<const std::int64_t*>(out_.registers_[constant].value);
+  return out;
 }
 
 std::optional<Program::Compiler::Registers> Program::Compiler::spread(const Columns& from,
@@ -258,23 +295,31 @@ std::size_t Program::Compiler::add_register(TensorType type) {
 }
 
 std::size_t Program::Compiler::constant_register(const Tensor& tensor, std::size_t at) {
+  const void* const value = value_at(tensor, at);
+  std::string bytes;
+  if (value == nullptr) {
+    bytes = tensor.texts()[at];
+  } else {
+    bytes.assign(static_cast<const char*>(value), value_size(tensor.type()));
+  }
+  const auto [found, is_new] = constants_.try_emplace({tensor.type(), std::move(bytes)}, 0);
+  if (!is_new) return found->second;
   const std::size_t out = add_register(tensor.type());
   Register& made = out_.registers_[out];
   made.from = Register::From::kConstant;
-  if (tensor.type() == TensorType::kString) {
+  made.value = value;
+  if (value == nullptr) {
     out_.texts_.push_back(std::make_unique<std::string_view>(tensor.texts()[at]));
     made.value = out_.texts_.back().get();
-  } else {
-    made.value = std::visit(
-        [at](const auto& values) { return static_cast<const void*>(values.data() + at); },
-        tensor.data);
   }
+  found->second = out;
   return out;
 }
 
 void Program::Compiler::mark(const Registers& registers) {
   for (const std::size_t each : registers) {
-    if (out_.registers_[each].from == Register::From::kTable) make(each);
+    const Register::From from = out_.registers_[each].from;
+    if (from == Register::From::kTable || from == Register::From::kShifted) make(each);
     out_.registers_[each].is_read = true;
   }
 }

@@ -2,10 +2,12 @@
 // From nodes to steps. Included only by this folder's sources.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "engines/onnx/columns/steps.h"
@@ -51,6 +53,9 @@ class Program::Compiler {
   }
   std::size_t add_register(TensorType type);
   std::size_t constant_register(const Tensor& tensor, std::size_t at);
+  /// The same kernel on the same registers is one step.
+  std::size_t kernel_register(Kernel kernel, Registers in, TensorType type);
+  std::size_t shifted_register(std::size_t place, std::size_t constant);
   /// Those of an operand for `columns` columns: its own, one for all, or constants.
   std::optional<Registers> spread(const Columns& from, std::size_t columns);
   void mark(const Registers& registers);
@@ -58,12 +63,16 @@ class Program::Compiler {
   Columns add_trees(const Columns& in, std::unique_ptr<TreeTable<T>> trees);
   Columns add_base(Columns sums, const std::vector<float>& base);
   void add_gather(const GraphNode& node, const Columns& places, const Tensor& table);
-  void make(std::size_t table_register);
+  /// The step of a register that had none.
+  void make(std::size_t at);
   TreePlace place_feature(std::size_t place, TreeInputs& inputs);
 
   Program& out_;
   std::unordered_map<std::string, Columns> values_;
   std::vector<bool> taken_;
+  std::map<std::pair<Kernel, Registers>, std::size_t> made_;
+  /// By type and bytes.
+  std::map<std::pair<TensorType, std::string>, std::size_t> constants_;
 };
 
 }  // namespace kingpost::onnx

@@ -109,7 +109,9 @@ void Program::find_live() {
   for (std::size_t i = 0; i < registers_.size(); ++i) {
     const Register& each = registers_[i];
     const bool is_idle = each.from == Register::From::kInput && !each.is_read;
-    if (each.from != Register::From::kTable && !is_idle) live_.push_back(i);
+    const bool is_unmade =
+        each.from == Register::From::kTable || each.from == Register::From::kShifted;
+    if (!is_unmade && !is_idle) live_.push_back(i);
   }
 }
 

@@ -36,7 +36,13 @@ class Program {
   class Scratch;
   struct Register {
     TensorType type = TensorType::kFloat;
-    enum class From : std::uint8_t { kInput, kConstant, kStep, kTable } from = From::kStep;
+    enum class From : std::uint8_t {
+      kInput,
+      kConstant,
+      kStep,
+      kTable,
+      kShifted
+    } from = From::kStep;
     /// Of kInput.
     std::size_t port = 0;
     std::size_t column = 0;
@@ -44,11 +50,13 @@ class Program {
     bool is_read = false;
     /// Of kConstant.
     const void* value = nullptr;
-    /// Of kTable: a column of a table [size, width] of its type, by the row numbers in `place`. A
-    /// step makes it only where it is read as a column.
+    /// Of kTable: a column of a table [size, width] of its type, by the row numbers in `place`; of
+    /// kShifted: the whole numbers in `place`, and `shift` more. A step makes them only where they
+    /// are read as columns.
     std::size_t place = 0;
     std::size_t width = 1;
     std::size_t size = 0;
+    std::int64_t shift = 0;
   };
   /// A value that leaves.
   struct Export {

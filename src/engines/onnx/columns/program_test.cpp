@@ -281,6 +281,40 @@ TEST_F(ColumnsTest, MoreTablesThanTreesTellApart) {
   expect_same(graph, pairs_of_numbers());
 }
 
+// Numbers of one part of a table may go on into the next, and be read as they are.
+TEST_F(ColumnsTest, RowsOfOnePartOfATableMayBeThoseOfTheNext) {
+  const Value near =
+      graph.node("And",
+                 {graph.node("Less", {a, graph.constant(12.0)}, TensorType::kBool),
+                  graph.node("GreaterOrEqual", {a, graph.constant(-9.0)}, TensorType::kBool)},
+                 TensorType::kBool);
+  const Value row = graph.cast(
+      graph.node("Where", {near, a, graph.constant(4.0)}, TensorType::kDouble), TensorType::kInt64);
+  const Value starts = graph.constant(Tensor{{1, 2}, std::vector<std::int64_t>{0, 5}});
+  const Value at = graph.node("Add", {row, starts}, TensorType::kInt64);
+  std::vector<float> values(20);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7 % 11);
+  const Value cube =
+      graph.node("Gather", {graph.constant(Tensor{{20, 1}, values}), at}, TensorType::kFloat);
+  TreeEnsemble trees{.features = 2, .outputs = 1, .trees = {}};
+  for (std::int32_t i = 0; i < 40; ++i) {
+    Tree tree;
+    const auto split = static_cast<double>(i % 11);
+    tree.nodes.push_back({.feature = i % 2, .threshold = split, .left = 1, .right = 2});
+    tree.nodes.push_back({.value = 1.0 / (i + 1)});
+    tree.nodes.push_back({.value = -1.0 / (i + 3)});
+    trees.trees.push_back(std::move(tree));
+  }
+  const Value features =
+      graph.node("Reshape", {cube, graph.vector_of({-1, 2})}, TensorType::kFloat);
+  graph.output("scores", add_trees(graph, trees, features));
+  EXPECT_EQ(left_of(graph), 0);
+  expect_same(graph, pairs_of_numbers());
+  graph.output("at", at, 2);
+  EXPECT_EQ(left_of(graph), 0);
+  expect_same(graph, pairs_of_numbers());
+}
+
 TEST_F(ColumnsTest, TheRuntimeGoesOnWhereColumnsEnd) {
   const Value x = graph.cast(a, TensorType::kFloat);
   const Value sum = graph.node("Add", {x, graph.cast(b, TensorType::kFloat)}, TensorType::kFloat);

@@ -8,6 +8,11 @@
 namespace kingpost::onnx {
 namespace {
 
+std::int64_t shifted(std::int64_t number, std::int64_t shift) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(number) +
+                                   static_cast<std::uint64_t>(shift));
+}
+
 float logistic(float value) {
   const float out = 1 / (1 + std::exp(-std::abs(value)));
   return value < 0 ? 1 - out : out;
@@ -47,6 +52,15 @@ bool LookupStep<Key>::run(Program::Scratch& scratch) const {
   return true;
 }
 
+bool ShiftStep::run(Program::Scratch& scratch) const {
+  const Operand& in = scratch.registers[in_];
+  auto* const out = static_cast<std::int64_t*>(scratch.buffers[out_]);
+  for (std::size_t i = 0; i < scratch.rows; ++i) {
+    out[i] = shifted(in.of<std::int64_t>()[in.is_one ? 0 : i], shift_);
+  }
+  return true;
+}
+
 template <typename T>
 bool GatherStep<T>::run(Program::Scratch& scratch) const {
   const auto* const in = scratch.registers[in_].of<std::int64_t>();
@@ -61,11 +75,14 @@ bool GatherStep<T>::run(Program::Scratch& scratch) const {
 
 template <typename T>
 TreeStep<T>::TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
-                      std::vector<std::size_t> out)
+                      std::vector<std::size_t> out, std::unique_ptr<const TreeMasks> masks,
+                      MaskInputs mask_inputs)
     : trees_(std::move(trees)),
       inputs_(std::move(inputs)),
       width_(std::max<std::size_t>(1, inputs_.columns.size())),
-      out_(std::move(out)) {
+      out_(std::move(out)),
+      masks_(std::move(masks)),
+      mask_inputs_(std::move(mask_inputs)) {
   for (const TreeInputs::Table& each : inputs_.tables) {
     const auto* const first = static_cast<const T*>(each.data);
     tables_miss_ |=
@@ -75,7 +92,7 @@ TreeStep<T>::TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inpu
 
 template <typename T>
 void TreeStep<T>::fill(const TreeInputs::Column& column, const Program::Scratch& scratch,
-                       T* to) const {
+                       const Span& span, T* to) const {
   const T* from = nullptr;
   std::size_t stride = column.width;
   if (column.port >= 0) {
@@ -86,8 +103,9 @@ void TreeStep<T>::fill(const TreeInputs::Column& column, const Program::Scratch&
     from = operand.of<T>();
     stride = operand.is_one ? 0 : 1;
   }
-  for (std::size_t row = 0; row < scratch.rows; row += kTreeLanes, to += width_ * kTreeLanes) {
-    const std::size_t lanes = std::min(kTreeLanes, scratch.rows - row);
+  from += span.from * stride;
+  for (std::size_t row = 0; row < span.rows; row += span.lanes, to += span.stride) {
+    const std::size_t lanes = std::min(span.lanes, span.rows - row);
     for (std::size_t lane = 0; lane < lanes; ++lane) to[lane] = from[(row + lane) * stride];
   }
 }
@@ -99,7 +117,8 @@ const T* TreeStep<T>::blocks(Program::Scratch& scratch) const {
   const std::span<T> out = scratch.arena.array<T>(count * block);
   std::fill(out.end() - static_cast<std::ptrdiff_t>(block), out.end(), T{0});
   for (std::size_t i = 0; i < inputs_.columns.size(); ++i) {
-    fill(inputs_.columns[i], scratch, out.data() + i * kTreeLanes);
+    fill(inputs_.columns[i], scratch, {0, scratch.rows, kTreeLanes, block},
+         out.data() + i * kTreeLanes);
   }
   return out.data();
 }
@@ -111,7 +130,8 @@ bool TreeStep<T>::find_rows(const TreeInputs::Table& table, const Program::Scrat
   const auto size = static_cast<std::int64_t>(table.size);
   const std::size_t block = (1 + inputs_.tables.size()) * kTreeLanes;
   for (std::size_t row = 0; row < scratch.rows; ++row) {
-    const std::int64_t at = in[row] < 0 ? in[row] + size : in[row];
+    const std::int64_t own = shifted(in[row], table.shift);
+    const std::int64_t at = own < 0 ? own + size : own;
     if (at < 0 || at >= size) return false;
     to[row / kTreeLanes * block + row % kTreeLanes] =
         static_cast<const T*>(table.data) + static_cast<std::size_t>(at) * table.width;
@@ -141,7 +161,68 @@ bool TreeStep<T>::find_places(Program::Scratch& scratch, TreeRows<T>& rows) cons
 }
 
 template <typename T>
+bool TreeStep<T>::fill_columns(const Program::Scratch& scratch, std::size_t from, std::size_t count,
+                               float* columns) const {
+  if constexpr (std::is_same_v<T, float>) {
+    for (const TreeInputs::Column& each : inputs_.columns) {
+      fill(each, scratch, {from, count, TreeMasks::kLanes, 0}, columns);
+      columns += TreeMasks::kLanes;
+    }
+  }
+  for (const MaskInputs::LookedUp& each : mask_inputs_.looked_up) {
+    const auto* const in = scratch.registers[each.table.place].of<std::int64_t>() + from;
+    const auto* const values = static_cast<const float*>(each.table.data) + each.column;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = static_cast<std::uint64_t>(shifted(in[i], each.table.shift));
+      if (row >= each.table.size) return false;
+      columns[i] = values[row * each.table.width];
+    }
+    columns += TreeMasks::kLanes;
+  }
+  return true;
+}
+
+template <typename T>
+bool TreeStep<T>::fill_places(const Program::Scratch& scratch, std::size_t from, std::size_t count,
+                              std::int64_t* places) const {
+  for (const MaskInputs::Source& each : mask_inputs_.sources) {
+    const auto* const in = scratch.registers[each.place].of<std::int64_t>() + from;
+    for (std::size_t i = 0; i < count; ++i) {
+      if (static_cast<std::uint64_t>(in[i]) >= each.size) return false;
+      places[i] = in[i];
+    }
+    places += TreeMasks::kLanes;
+  }
+  return true;
+}
+
+template <typename T>
+bool TreeStep<T>::run_masks(Program::Scratch& scratch) const {
+  constexpr std::size_t kLanes = TreeMasks::kLanes;
+  const std::size_t columns = inputs_.columns.size() + mask_inputs_.looked_up.size();
+  const std::span<float> block = scratch.arena.array<float>(columns * kLanes);
+  const std::span<std::int64_t> places =
+      scratch.arena.array<std::int64_t>(mask_inputs_.sources.size() * kLanes);
+  const std::span<std::uint32_t> room = scratch.arena.array<std::uint32_t>(masks_->room());
+  const std::span<float> sums = scratch.arena.array<float>(masks_->targets() * kLanes);
+  std::fill(block.begin(), block.end(), 0.0F);
+  std::fill(places.begin(), places.end(), 0);
+  for (std::size_t from = 0; from < scratch.rows; from += kLanes) {
+    const std::size_t count = std::min(kLanes, scratch.rows - from);
+    if (!fill_columns(scratch, from, count, block.data())) return false;
+    if (!fill_places(scratch, from, count, places.data())) return false;
+    masks_->run({block.data(), places.data(), room.data()}, sums.data());
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+      std::copy_n(sums.data() + i * kLanes, count,
+                  static_cast<float*>(scratch.buffers[out_[i]]) + from);
+    }
+  }
+  return true;
+}
+
+template <typename T>
 bool TreeStep<T>::run(Program::Scratch& scratch) const {
+  if (masks_ != nullptr && scratch.rows >= masks_->worth() && run_masks(scratch)) return true;
   TreeRows<T> rows;
   rows.rows = scratch.rows;
   rows.width = width_;

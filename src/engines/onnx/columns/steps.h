@@ -11,6 +11,7 @@
 
 #include "engines/onnx/columns/legacy_trees.h"
 #include "engines/onnx/columns/program.h"
+#include "engines/onnx/columns/tree_masks.h"
 #include "engines/onnx/columns/tree_table.h"
 
 namespace kingpost::onnx {
@@ -68,6 +69,19 @@ class LookupStep final : public Program::Step {
   const std::size_t out_;
 };
 
+/// Whole numbers, and so many more. Beyond their range they begin anew.
+class ShiftStep final : public Program::Step {
+ public:
+  ShiftStep(std::size_t in, std::int64_t shift, std::size_t out)
+      : in_(in), shift_(shift), out_(out) {}
+  bool run(Program::Scratch& scratch) const override;
+
+ private:
+  const std::size_t in_;
+  const std::int64_t shift_;
+  const std::size_t out_;
+};
+
 /// A column of a table, by row number.
 template <typename T>
 class GatherStep final : public Program::Step {
@@ -100,31 +114,65 @@ struct TreeInputs {
     std::size_t place = 0;
   };
   std::vector<Column> columns;
-  /// [size, width], its row by the numbers in the register `place`.
+  /// [size, width], its row by the numbers in the register `place`, and `shift` more.
   struct Table {
     const void* data = nullptr;
     std::size_t width = 1;
     std::size_t size = 0;
     std::size_t place = 0;
+    std::int64_t shift = 0;
   };
   std::vector<Table> tables;
+};
+
+/// Where TreeMasks has its rows from, beside the columns of TreeInputs.
+struct MaskInputs {
+  /// The register that says the rows of tables, as long as they are below `size`.
+  struct Source {
+    std::size_t place = 0;
+    std::size_t size = 0;
+  };
+  std::vector<Source> sources;
+  /// Columns of larger tables: they stand behind the other columns.
+  struct LookedUp {
+    TreeInputs::Table table;
+    std::size_t column = 0;
+  };
+  std::vector<LookedUp> looked_up;
 };
 
 template <typename T>
 class TreeStep final : public Program::Step {
  public:
-  /// The trees are placed by the same inputs.
+  /// The trees are placed by the same inputs. `masks` may be null.
   TreeStep(std::unique_ptr<const TreeTable<T>> trees, TreeInputs inputs,
-           std::vector<std::size_t> out);
+           std::vector<std::size_t> out, std::unique_ptr<const TreeMasks> masks = nullptr,
+           MaskInputs mask_inputs = {});
   bool run(Program::Scratch& scratch) const override;
 
  private:
-  void fill(const TreeInputs::Column& column, const Program::Scratch& scratch, T* to) const;
+  /// Rows [from, from + rows) of a column, in blocks of `lanes`, each `stride` behind the last.
+  struct Span {
+    std::size_t from = 0;
+    std::size_t rows = 0;
+    std::size_t lanes = kTreeLanes;
+    std::size_t stride = 0;
+  };
+  void fill(const TreeInputs::Column& column, const Program::Scratch& scratch, const Span& span,
+            T* to) const;
   const T* blocks(Program::Scratch& scratch) const;
   bool find_rows(const TreeInputs::Table& table, const Program::Scratch& scratch,
                  const T** to) const;
   /// False where a table is asked beyond its end.
   bool find_places(Program::Scratch& scratch, TreeRows<T>& rows) const;
+
+  /// False where a source has a row beyond its end.
+  bool run_masks(Program::Scratch& scratch) const;
+  /// Rows [from, from + count) of what TreeMasks looks at. False as run_masks.
+  bool fill_columns(const Program::Scratch& scratch, std::size_t from, std::size_t count,
+                    float* columns) const;
+  bool fill_places(const Program::Scratch& scratch, std::size_t from, std::size_t count,
+                   std::int64_t* places) const;
 
   const std::unique_ptr<const TreeTable<T>> trees_;
   const TreeInputs inputs_;
@@ -133,6 +181,8 @@ class TreeStep final : public Program::Step {
   /// Some value of a table is no number.
   bool tables_miss_ = false;
   const std::vector<std::size_t> out_;
+  const std::unique_ptr<const TreeMasks> masks_;
+  const MaskInputs mask_inputs_;
 };
 
 /// The label and the chances of the classes by the sums of leaves.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "engines/onnx/graph_state.h"
@@ -39,6 +40,29 @@ struct TreeRows {
   bool may_miss = false;
 };
 
+/// A split or a leaf, which is a node that leads to itself either way. 16 bytes of float32: four to
+/// a line of the cache.
+template <typename T>
+struct TreeLink {
+  /// Or the weight of a leaf.
+  T split{};
+  /// From where the row's features lie.
+  std::uint32_t place = 0;
+  /// Where false and true go.
+  std::array<std::int32_t, 2> next{};
+};
+
+/// What a table of float32 holds, before it is placed: places are numbers of used features.
+struct TreeParts {
+  std::span<const TreeLink<float>> nodes;
+  /// Of each node, whether a missing value goes where true goes.
+  std::span<const std::uint8_t> is_missing_true;
+  /// Of each leaf; leaves are the last of the nodes.
+  std::span<const std::uint32_t> target_of;
+  std::span<const std::int32_t> roots;
+  std::size_t targets = 1;
+};
+
 template <typename T>
 class TreeTable {
  public:
@@ -48,6 +72,11 @@ class TreeTable {
   std::size_t targets() const { return targets_; }
   /// The features that a split looks at, at least one, in ascending order.
   const std::vector<std::size_t>& used() const { return used_; }
+  TreeParts parts() const
+    requires std::is_same_v<T, float>
+  {
+    return {nodes_, is_missing_true_, target_of_, roots_, targets_};
+  }
   /// Once, before `run`: a place for each used feature.
   void place(std::span<const TreePlace> places);
 
@@ -55,16 +84,7 @@ class TreeTable {
   void run(const TreeRows<T>& rows, T* out) const;
 
  private:
-  /// A leaf is a node that leads to itself either way. 16 bytes of float32: four to a line of the
-  /// cache.
-  struct Node {
-    /// Or the weight of a leaf.
-    T split{};
-    /// From where the row's features lie.
-    std::uint32_t place = 0;
-    /// Where false and true go.
-    std::array<std::int32_t, 2> next{};
-  };
+  using Node = TreeLink<T>;
   using Lanes = std::array<std::int32_t, kTreeLanes>;
   class Reading;
   struct InBlock;
@@ -89,7 +109,7 @@ class TreeTable {
   std::vector<std::uint8_t> is_missing_true_;
   /// Of each node, the table that its feature is in, or 0.
   std::vector<std::uint8_t> table_of_;
-  /// Of each leaf, where there are several.
+  /// Of each leaf.
   std::vector<std::uint32_t> target_of_;
   std::vector<std::int32_t> roots_;
 };
