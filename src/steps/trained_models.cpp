@@ -6,19 +6,12 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/linear_facts.h"
 #include "steps/model_graph.h"
 #include "steps/ordered_rows.h"
 
 namespace kingpost::steps {
-namespace {
-
-std::vector<double> numbers_of(const Json& list) {
-  std::vector<double> out;
-  for (const Json& each : list.items()) out.push_back(each.number());
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 using records::Task;
 
@@ -133,24 +126,20 @@ Result<std::unique_ptr<onnx::Model>> bare_model(const RunContext& context,
 
 std::optional<records::LinearModel> linear_model(const TrainedModels& trained,
                                                  const TrainedModel& model) {
-  const Json& json = model.facts["linear"];
-  if (!json.is_object()) return std::nullopt;
-  records::LinearModel out;
-  out.features = static_cast<std::int32_t>(trained.kept.size());
-  out.intercepts = numbers_of(json["intercepts"]);
-  out.outputs = static_cast<std::int32_t>(out.intercepts.size());
-  for (const Json& each : json["weights"].items()) out.weights.push_back(numbers_of(each));
-  for (const Json& each : json["categories"].items()) {
-    records::LinearModel::CategoryWeights category;
-    category.feature = static_cast<std::int32_t>(each["feature"].integer());
-    for (const Json& codes : each["weights"].items()) category.weights.push_back(numbers_of(codes));
-    out.categories.push_back(std::move(category));
-  }
-  out.link = records::Link::kIdentity;
-  if (trained.task() == Task::kBinary) out.link = records::Link::kSigmoid;
-  if (trained.task() == Task::kMulticlass) out.link = records::Link::kOneVsRest;
-  if (json["link"].text() == "softmax") out.link = records::Link::kSoftmax;
+  auto out = linear_of(model.facts["linear"], std::ssize(trained.kept));
+  if (!out) return out;
+  if (trained.task() == Task::kBinary) out->link = records::Link::kSigmoid;
+  if (trained.task() == Task::kMulticlass) out->link = records::Link::kOneVsRest;
+  if (model.facts["linear"]["link"].text() == "softmax") out->link = records::Link::kSoftmax;
   return out;
+}
+
+Result<LinearShap> linear_shap(const RunContext& context, const TrainedModels& trained,
+                               const records::LinearModel& model) {
+  constexpr std::int64_t kMostRows = 100'000;
+  TRY(const SideRows train, read_side(context, Side::kTrain));
+  TRY(const records::Tensor rows, matrix_rows(context, trained, evenly(train.numbers, kMostRows)));
+  return LinearShap(model, rows.floats().data(), rows.shape[0]);
 }
 
 Result<std::vector<double>> scores_of(const TrainedModels& trained, const onnx::Model& model,

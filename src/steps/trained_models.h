@@ -15,6 +15,7 @@
 #include "records/trees.h"
 #include "steps/metrics.h"
 #include "steps/step.h"
+#include "steps/tree_shap.h"
 
 namespace kingpost::steps {
 
@@ -79,6 +80,11 @@ Result<std::unique_ptr<onnx::Model>> bare_model(const RunContext& context, const
 /// The weights of a linear model, by kept column; nothing for a model of another form.
 std::optional<records::LinearModel> linear_model(const TrainedModels& trained,
                                                  const TrainedModel& model);
+
+/// Its Shapley values against the train rows, or an even sample of 100,000 of them. `model` must
+/// outlive it.
+Result<LinearShap> linear_shap(const RunContext& context, const TrainedModels& trained,
+                               const records::LinearModel& model);
 
 /// The scores among a model's answers, as metrics take them: [rows, outputs].
 Result<std::vector<double>> scores_of(const TrainedModels& trained, const onnx::Model& model,

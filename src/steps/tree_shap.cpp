@@ -159,11 +159,17 @@ std::vector<double> TreeShap::values(const float* row) const {
   return out;
 }
 
-LinearShap::LinearShap(const records::LinearModel& model, const float* rows, std::int64_t count)
-    : model_(&model), category_(static_cast<std::size_t>(model.features), nullptr) {
+LinearShap::LinearShap(const records::LinearModel& model, std::vector<double> means)
+    : model_(&model),
+      category_(static_cast<std::size_t>(model.features), nullptr),
+      means_(std::move(means)) {
   for (const auto& category : model.categories) {
     category_[static_cast<std::size_t>(category.feature)] = &category;
   }
+}
+
+LinearShap::LinearShap(const records::LinearModel& model, const float* rows, std::int64_t count)
+    : LinearShap(model, std::vector<double>()) {
   const std::size_t width = category_.size();
   for (std::size_t o = 0; o < model.intercepts.size(); ++o) {
     std::vector<Sum> sums(width);

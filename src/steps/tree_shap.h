@@ -35,15 +35,20 @@ class TreeShap {
 /// row-major; a numeric one's that of its values.
 class LinearShap {
  public:
+  /// Keeps a pointer to the model.
   LinearShap(const records::LinearModel& model, const float* rows, std::int64_t count);
+  /// With means that were taken before. Requires: [outputs][features] of them.
+  LinearShap(const records::LinearModel& model, std::vector<double> means);
+  /// As TreeShap's.
   std::vector<double> values(const float* row) const;
+  /// What each feature adds to each score on average, [outputs][features].
+  const std::vector<double>& means() const { return means_; }
 
  private:
   double part(std::size_t output, std::size_t feature, const float* row) const;
   const records::LinearModel* model_;
   /// Of each feature the weights by code, or null.
   std::vector<const records::LinearModel::CategoryWeights*> category_;
-  /// [outputs][features].
   std::vector<double> means_;
 };
 

@@ -195,12 +195,15 @@ TEST(LinearShap, IsWeightTimesDistanceFromTheMean) {
   model.categories = {{1, {{0.5, -2, 4}}}};
   const std::vector<float> rows = {1, 0, 3, 1, 5, 2, 3, 9};
   const LinearShap shap(model, rows.data(), 4);
+  EXPECT_NEAR(shap.means()[0], 9, 1e-12);
+  EXPECT_NEAR(shap.means()[1], 2.5 / 4, 1e-12);
   const std::vector<float> row = {5, 1};
   const auto values = shap.values(row.data());
   EXPECT_NEAR(values[0], 3 * (5 - 3), 1e-12);
   EXPECT_NEAR(values[1], -2 - 2.5 / 4, 1e-12);
   EXPECT_NEAR(values[2], 1 + 9 + 2.5 / 4, 1e-12);
   EXPECT_NEAR(values[0] + values[1] + values[2], records::raw_scores(model, row.data())[0], 1e-12);
+  EXPECT_EQ(LinearShap(model, shap.means()).values(row.data()), values);
 }
 
 }  // namespace

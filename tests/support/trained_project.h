@@ -40,6 +40,8 @@ class TrainedProject : public StepHarness {
   /// Seals `matrix` anew, after a change.
   void write_matrix();
   Json json_of(const records::Dataset& dataset, const std::string& name) const;
+  /// The matrix of one side, [rows, 3].
+  std::vector<float> rows_of(std::uint8_t side) const;
 
   records::FeatureSet features;
   std::vector<double> labels;
@@ -51,7 +53,6 @@ class TrainedProject : public StepHarness {
   void make_featurizer();
   void add_array(const std::string& name, NpyType type, const void* values,
                  const std::vector<std::int64_t>& shape);
-  std::vector<float> rows_of(std::uint8_t side) const;
   void finish_graph(onnx::Graph& graph, const onnx::Value& raw) const;
   void add_scores(const std::string& name, const onnx::Graph& graph);
 

@@ -83,11 +83,7 @@ Result<Json> of_trees(const RunContext& context, const TrainedModels& trained,
 
 Result<Json> of_linear(const RunContext& context, const TrainedModels& trained,
                        const records::LinearModel& model, const SideRows& side, std::int64_t rows) {
-  TRY(const SideRows train, read_side(context, Side::kTrain));
-  constexpr std::int64_t kMostRows = 100'000;
-  TRY(const records::Tensor background,
-      matrix_rows(context, trained, evenly(train.numbers, kMostRows)));
-  const LinearShap shap(model, background.floats().data(), background.shape[0]);
+  TRY(const LinearShap shap, linear_shap(context, trained, model));
   TRY(const records::Tensor sample, matrix_rows(context, trained, evenly(side.numbers, rows)));
   const auto values = explained([&](const float* row) { return shap.values(row); }, sample,
                                 context.settings.engine.threads);

@@ -17,6 +17,7 @@
 #include "steps/15_package/sources.h"
 #include "steps/bundle.h"
 #include "steps/input_example.h"
+#include "steps/linear_facts.h"
 #include "steps/model_graph.h"
 
 namespace kingpost::steps::package {
@@ -104,10 +105,20 @@ class Packing {
     TRY_STATUS(add("model.onnx", bytes));
     TRY(model_, onnx::Model::load(bytes));
     TRY_STATUS(add("native/model.json", m.model->facts.pretty()));
+    TRY_STATUS(add_means());
     const std::string native = m.model->facts["native"].text();
     if (native.empty()) return {};
     TRY(const std::string text, bytes_of(context_, native));
     return add("native/lightgbm.txt", text);
+  }
+
+  // What an explanation of a linear model is measured from.
+  Status add_means() {
+    const Material& m = material_;
+    const auto linear = linear_model(m.trained, *m.model);
+    if (!linear) return {};
+    TRY(const LinearShap shap, linear_shap(context_, m.trained, *linear));
+    return add(std::string(kLinearMeansFile), linear_means_json(*linear, shap.means()).pretty());
   }
 
   Status add_example() {

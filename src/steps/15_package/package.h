@@ -8,7 +8,7 @@
 
 namespace kingpost::steps::package {
 
-inline constexpr int kVersion = 5;
+inline constexpr int kVersion = 6;
 
 const Field& spec();
 void check(CheckContext& context);

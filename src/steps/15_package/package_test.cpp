@@ -220,6 +220,19 @@ TEST(Package, FeaturesThatWereDroppedAreLeftOut) {
   EXPECT_EQ(bundle.find("native/lightgbm.txt"), nullptr);
 }
 
+TEST(Package, ALinearModelsMeansAreThoseOfTrainRows) {
+  const auto h = project(Task::kNumber, "linear");
+  const Bundle bundle = bundle_of(*h, packed(*h));
+  const Json means = *bundle.json("native/linear_means.json");
+  const std::vector<float> rows = h->rows_of(0);
+  double sum = 0;
+  for (std::size_t i = 0; i < rows.size(); i += 3) sum += static_cast<double>(rows[i]);
+  const auto& found = means["means"].items().at(0).items();
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_NEAR(found[0].number(), 2 * sum / (static_cast<double>(rows.size()) / 3), 1e-9);
+  EXPECT_EQ(found[1].number(), 0);
+}
+
 TEST(Package, TheReferenceCountsExactly) {
   const auto h = project(Task::kNumber);
   const Json reference = *bundle_of(*h, packed(*h)).json("reference.json");

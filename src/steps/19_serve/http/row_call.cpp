@@ -79,7 +79,8 @@ class RowCall final : public Completion {
     }
     if (asked_.style == RowStyle::kExplain && model_->explainer() == nullptr) {
       return fail(Code::kNotBuilt, "serve.no_reasons",
-                  "model '{}' cannot give reasons: bundles of a LightGBM model can",
+                  "model '{}' cannot give reasons: bundles of LightGBM's trees can, and those of a "
+                  "linear model that hold native/linear_means.json; package an older one again",
                   model_->name());
     }
     TRY(rows_, rows_of_body(*plan));
