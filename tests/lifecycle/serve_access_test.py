@@ -36,6 +36,30 @@ class AccessTest(ServingCase):
                           ("POST", "/v1/models/houses:predict", 400, 2), ("", "", 400, 0)])
         self.assertTrue(all(each["out"] > 10 and 0 <= each["ms"] < 60_000 for each in lines))
 
+    def test_which_lines_are_written_is_a_matter_of_now(self):
+        path = self.base / "some.ndjson"
+        served = self.serve("--access-log", path, "--drain", "0")
+        served.ask("GET", "/v2")
+        told = served.json("POST", "/v2/logging", '{"log_info": false}')
+        self.assertEqual((told["log_info"], told["log_error"], told["log_file"]),
+                         (False, True, str(path)))
+        served.ask("GET", "/v2")
+        served.ask("GET", "/v2/models/other")
+        for body, status in (("{", 400), ("[]", 400), ('{"log_file": "/tmp/x"}', 400), ("", 200)):
+            code, _, text = served.ask("POST", "/v2/logging", body)
+            self.assertEqual(code, status, text)
+        self.assertEqual(served.ask("DELETE", "/v2/logging")[0], 405)
+        for path_of_trace in ("/v2/trace/setting", "/v2/models/houses/trace/setting"):
+            for method in ("GET", "POST"):
+                told = served.json(method, path_of_trace, None if method == "GET" else "{}", 501)
+                self.assertIn("trace extension is not offered", told["error"])
+        served.process.terminate()
+        served.process.wait(SECONDS)
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        self.assertEqual([(each["path"], each["status"]) for each in lines[:2]],
+                         [("/v2", 200), ("/v2/models/other", 404)])
+        self.assertEqual([each["status"] for each in lines[2:]], [400] * 3 + [405] + [501] * 4)
+
     def test_access_log_of_grpc(self):
         """Each call by its full name, with its status by number and by name."""
         log = self.base / "calls.ndjson"
@@ -69,6 +93,7 @@ class AccessTest(ServingCase):
         served = self.serve("--api-keys", keys)
         paths = [("GET", "/v2/models", {"one", "two", "all"}), ("GET", "/metrics", {"two", "all"}),
                  ("POST", "/v2/repository/models/houses/load", {"all"}),
+                 ("GET", "/v2/logging", {"one", "two", "all"}), ("POST", "/v2/logging", {"all"}),
                  ("POST", "/v2/repository/index", {"one", "two", "all"})]
         for method, path, allowed in paths:
             for key in ("one", "two", "all", "other", ""):

@@ -96,7 +96,7 @@ bool wait_for_signal(Micros time_to_wait) {
 
 // Nothing where no port is named.
 Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRoutes& routes,
-                                                 LineLog* access_log) {
+                                                 http::AccessLog* access_log) {
   if (options.grpc_port < 0) return std::unique_ptr<grpc::Server>();
   grpc::ServerOptions how;
   how.address = options.http.address;
@@ -126,8 +126,15 @@ Status serve(const Options& options) {
   const sigset_t signals = ending_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+  std::unique_ptr<LineLog> lines;
+  std::unique_ptr<http::AccessLog> access_log;
+  if (!options.access_log.empty()) {
+    TRY(lines, LineLog::open(options.access_log));
+    access_log = std::make_unique<http::AccessLog>(*lines);
+  }
   auto owned = std::make_unique<Service>(options.service);
   Service& service = *owned;
+  service.set_log_settings({access_log.get(), options.access_log});
   if (!options.api_keys.empty()) {
     TRY(auto access, steps::serve::Access::read(options.api_keys));
     if (!options.metrics_key.empty()) access.add_metrics_key(options.metrics_key);
@@ -147,10 +154,6 @@ Status serve(const Options& options) {
     TRY_STATUS(service.repository().add(std::move(source)));
   }
   TRY_STATUS(service.repository().load_all());
-  std::unique_ptr<LineLog> access_log;
-  if (!options.access_log.empty()) {
-    TRY(access_log, LineLog::open(options.access_log));
-  }
   auto routes = std::make_unique<HttpRoutes>(service, options.service);
   http::ServerOptions how = options.http;
   how.access_log = access_log.get();

@@ -20,7 +20,6 @@
 
 #include "base/json_text.h"
 #include "base/text.h"
-#include "engines/http/access_line.h"
 #include "engines/http/listener.h"
 
 namespace kingpost::http {
@@ -250,14 +249,14 @@ class Connection final : public Exchange,
   }
 
   void note() {
-    AccessLine line{.status = status_, .out = answer_.size()};
+    AccessLine line{.level = access_level(status_), .status = status_, .out = answer_.size()};
     if (!is_refused_) {
       line.method = method();
       line.path = path();
       line.in = body().size();
       line.taken = std::chrono::steady_clock::now() - begun_;
     }
-    http::note(*shared_.options.access_log, line);
+    shared_.options.access_log->note(line);
   }
 
   void on_sent(Fault fault) {

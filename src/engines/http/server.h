@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/line_log.h"
 #include "base/result.h"
+#include "engines/http/access_log.h"
 #include "engines/http/listening.h"
 #include "engines/http/tls_files.h"
 
@@ -80,7 +80,7 @@ struct ServerOptions {
   std::chrono::seconds slow{30};
   TlsFiles tls;
   /// A line of JSON for each answer, when not null; must outlive the server.
-  LineLog* access_log = nullptr;
+  AccessLog* access_log = nullptr;
 };
 
 class Server : public Listening {

@@ -119,6 +119,22 @@ Result<RepositoryChange> read_repository_change(std::string_view bytes) {
   return change_of<inference::RepositoryModelLoadRequest>(bytes);
 }
 
+Result<Json> read_log_settings(std::string_view bytes) {
+  TRY(const auto message, parsed<inference::LogSettingsRequest>(bytes));
+  using Value = inference::LogSettingValue;
+  Json out = Json::object();
+  for (const auto& [name, value] : message.settings()) {
+    Json plain;
+    if (value.parameter_choice_case() == Value::kBoolParam) plain = value.bool_param();
+    if (value.parameter_choice_case() == Value::kStringParam) plain = value.string_param();
+    if (value.parameter_choice_case() == Value::kUint32Param) {
+      plain = std::int64_t{value.uint32_param()};
+    }
+    out.set(name, std::move(plain));
+  }
+  return out;
+}
+
 Result<std::string> read_health_request(std::string_view bytes) {
   TRY(const auto message, parsed<inference::HealthCheckRequest>(bytes));
   return message.service();
@@ -189,6 +205,17 @@ std::string grpc_statistics(const Json& statistics) {
       fill(batch["compute_infer"], *size.mutable_compute_infer());
       fill(batch["compute_output"], *size.mutable_compute_output());
     }
+  }
+  return bytes_of(out);
+}
+
+std::string grpc_log_settings(const Json& settings) {
+  inference::LogSettingsResponse out;
+  for (const auto& [name, value] : settings.entries()) {
+    inference::LogSettingValue& to = (*out.mutable_settings())[name];
+    if (value.is_boolean()) to.set_bool_param(value.boolean());
+    if (value.is_string()) to.set_string_param(value.text());
+    if (value.is_integer()) to.set_uint32_param(static_cast<std::uint32_t>(value.integer()));
   }
   return bytes_of(out);
 }

@@ -16,7 +16,7 @@ struct NamedModel {
   std::string name;
   std::string version;
 };
-/// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics. This and the next three fail with
+/// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics. This and the next four fail with
 /// `infer.message_malformed`.
 Result<NamedModel> read_named_model(std::string_view bytes);
 /// Of RepositoryIndex: only the models that are ready.
@@ -28,6 +28,9 @@ struct RepositoryChange {
   bool has_content = false;
 };
 Result<RepositoryChange> read_repository_change(std::string_view bytes);
+/// Of LogSettings: settings by name, of texts, truths and whole numbers; one without a value is
+/// null.
+Result<Json> read_log_settings(std::string_view bytes);
 /// Of grpc.health.v1: the service, empty for the server.
 Result<std::string> read_health_request(std::string_view bytes);
 
@@ -37,6 +40,7 @@ std::string grpc_server_metadata(const Json& metadata);
 std::string grpc_model_metadata(const Json& metadata);
 std::string grpc_model_config(const Json& config);
 std::string grpc_statistics(const Json& statistics);
+std::string grpc_log_settings(const Json& settings);
 std::string grpc_index(const Json& rows);
 std::string grpc_health(bool is_serving);
 

@@ -84,7 +84,7 @@ Json about_of_tensors(const ServedModel& model, const std::vector<std::string>& 
 Json server_metadata() {
   Json extensions = Json::array();
   for (const char* each : {"classification", "model_repository", "model_configuration",
-                           "binary_tensor_data", "parameters", "statistics"}) {
+                           "binary_tensor_data", "parameters", "statistics", "logging"}) {
     extensions.push(each);
   }
   Json out = Json::object().set("name", "kingpost").set("version", kingpost_version());

@@ -14,6 +14,7 @@
 #include "steps/19_serve/access.h"
 #include "steps/19_serve/completion.h"
 #include "steps/19_serve/errands.h"
+#include "steps/19_serve/log/log_settings.h"
 #include "steps/19_serve/log/request_log.h"
 #include "steps/19_serve/repository.h"
 
@@ -55,6 +56,10 @@ class Service {
   /// Null where nothing is kept.
   RequestLog* log() const { return log_.get(); }
 
+  /// Before anybody asks.
+  void set_log_settings(LogSettings settings) { log_settings_ = std::move(settings); }
+  LogSettings& log_settings() { return log_settings_; }
+
   Repository& repository() { return repository_; }
   const Repository& repository() const { return repository_; }
 
@@ -90,6 +95,7 @@ class Service {
   Access access_;
   Repository repository_;
   std::unique_ptr<RequestLog> log_;
+  LogSettings log_settings_;
   ErrorCounts errors_;
   std::array<std::atomic<std::uint64_t>, kGrpcStatuses> grpc_{};
   std::atomic<bool> stopping_{false};

@@ -342,3 +342,65 @@ def test_calls_are_in_the_access_log(model, tmp_path):
         for status, code in ((0, "OK"), (5, "NOT_FOUND"))]
     assert all(each["in"] > 50 for each in lines)
     assert [each["out"] > 10 for each in lines] == [True, False]
+
+
+def settings_of(kind, client, change=None):
+    """Log settings as plain values."""
+    answer = client.get_log_settings() if change is None else client.update_log_settings(change)
+    if kind == "http":
+        return answer
+    return {name: getattr(value, value.WhichOneof("parameter_choice"))
+            for name, value in answer.settings.items()}
+
+
+def test_log_settings(model, kind, tmp_path):
+    log = tmp_path / "access.ndjson"
+    served = Served("--model", f"houses={model.bundle}", "--grpc", "0", "--drain", "0",
+                    "--access-log", log)
+    port = served.port if kind == "http" else served.grpc_port
+    client = KINDS[kind].InferenceServerClient(f"127.0.0.1:{port}")
+    assert "logging" in as_json(kind, client.get_server_metadata())["extensions"]
+    first = {"log_file": str(log), "log_info": True, "log_warning": True, "log_error": True,
+             "log_verbose_level": 0, "log_format": "ISO8601"}
+    assert settings_of(kind, client) == first
+    assert settings_of(kind, client, first) == first
+    assert settings_of(kind, client, {"log_info": False}) == {**first, "log_info": False}
+    client.infer("houses", model.inputs(kind))
+    for name, value in (("log_file", str(tmp_path / "mine")), ("log_verbose_level", 1),
+                        ("log_format", "default"), ("log_colour", True), ("log_info", None)):
+        with pytest.raises(InferenceServerException, match=name) as told:
+            client.update_log_settings({"log_warning": False, name: value})
+        assert told.value.status() == ("400" if kind == "http"
+                                       else "StatusCode.INVALID_ARGUMENT")
+    assert not (tmp_path / "mine").exists()
+    with pytest.raises(InferenceServerException):
+        client.get_model_metadata("other")
+    assert settings_of(kind, client, {"log_info": True, "log_warning": False})["log_info"]
+    with pytest.raises(InferenceServerException, match="trace|TraceSetting") as told:
+        client.get_trace_settings()
+    with pytest.raises(InferenceServerException, match="trace|TraceSetting"):
+        client.update_trace_settings("houses", {"trace_level": ["TIMESTAMPS"]})
+    assert told.value.status() == ("501" if kind == "http" else "StatusCode.UNIMPLEMENTED")
+    with pytest.raises(InferenceServerException):
+        client.get_model_metadata("other")
+    client.close()
+    served.process.terminate()
+    assert served.process.wait(30) == 0
+    served.end()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert not any(each["path"].endswith(("infer", "ModelInfer")) for each in lines)
+    not_found = [each for each in lines if each["status"] == (404 if kind == "http" else 5)]
+    assert len(not_found) == 1
+
+
+def test_log_settings_of_asyncio(model):
+    async def run(kind, url):
+        client = getattr(KINDS[kind], "aio").InferenceServerClient(url)
+        answer = await client.get_log_settings()
+        with pytest.raises(InferenceServerException, match="log_info.*--access-log"):
+            await client.update_log_settings({"log_info": True})
+        await client.update_log_settings({"log_info": False})
+        await client.close()
+        return answer
+    assert asyncio.run(run("http", model.url("http")))["log_info"] is False
+    assert not asyncio.run(run("grpc", model.url("grpc"))).settings["log_info"].bool_param

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/line_log.h"
 #include "base/result.h"
+#include "engines/http/access_log.h"
 #include "engines/http/listening.h"
 #include "engines/http/tls_files.h"
 
@@ -125,7 +125,7 @@ struct ServerOptions {
   std::chrono::seconds slow{30};
   http::TlsFiles tls;
   /// A line of JSON for each call, when not null; must outlive the server.
-  LineLog* access_log = nullptr;
+  http::AccessLog* access_log = nullptr;
 };
 
 /// Its `drain` says GOAWAY: the calls there are have their answers, and no new ones are taken.

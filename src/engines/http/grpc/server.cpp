@@ -7,7 +7,6 @@
 #include <boost/asio/write.hpp>
 #include <map>
 
-#include "engines/http/access_line.h"
 #include "engines/http/grpc/grpc.h"
 #include "engines/http/grpc/session.h"
 #include "engines/http/listener.h"
@@ -38,6 +37,23 @@ struct Shared {
   Handler& handler;
   http::Peers peers;
 };
+
+// As HTTP's levels of the statuses that stand for the same errors.
+http::AccessLevel level_of(StatusCode code) {
+  switch (code) {
+    case StatusCode::kOk:
+      return http::AccessLevel::kInfo;
+    case StatusCode::kUnknown:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kUnimplemented:
+    case StatusCode::kInternal:
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataLoss:
+      return http::AccessLevel::kError;
+    default:
+      return http::AccessLevel::kWarning;
+  }
+}
 
 class CallOfStream final : public Call {
  public:
@@ -183,14 +199,14 @@ class Connection final : public Events,
     call.cancel();
     if (shared_.options.access_log == nullptr) return;
     const std::string_view path = call.head().path;
-    http::note(*shared_.options.access_log,
-               {.method = path.substr(std::min<std::size_t>(path.size(), 1)),
-                .path = path,
-                .status = static_cast<int>(outcome.status),
-                .code = status_name(outcome.status),
-                .in = outcome.in,
-                .out = outcome.out,
-                .taken = Clock::now() - call.begun()});
+    shared_.options.access_log->note({.level = level_of(outcome.status),
+                                      .method = path.substr(std::min<std::size_t>(path.size(), 1)),
+                                      .path = path,
+                                      .status = static_cast<int>(outcome.status),
+                                      .code = status_name(outcome.status),
+                                      .in = outcome.in,
+                                      .out = outcome.out,
+                                      .taken = Clock::now() - call.begun()});
   }
 
   void begin() {

@@ -149,7 +149,8 @@ TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
   auto log = LineLog::open(path).value();
   ServerOptions options;
   options.threads = 1;
-  options.access_log = log.get();
+  http::AccessLog access_log(*log);
+  options.access_log = &access_log;
   start(options);
   const auto ask = [&](const std::string& body) {
     const std::int32_t stream = client_.call(Client::fields(), body);

@@ -36,12 +36,23 @@ Error unknown(const Call& call) {
 
 // Probes have no keys.
 Status GrpcRoutes::allow(const Call& call, std::string_view method) const {
-  const Access& access = service_.access();
   const bool is_probe = method == "Check" || method == "ServerLive" || method == "ServerReady";
-  if (access.is_open() || is_probe) return {};
+  if (is_probe) return {};
+  return allow(call, is_change(method) ? Scope::kAdmin : Scope::kInfer);
+}
+
+Status GrpcRoutes::allow(const Call& call, Scope scope) const {
+  if (service_.access().is_open()) return {};
   std::string_view key = call.head().find("x-api-key");
   if (key.empty()) key = bearer_of(call.head().find("authorization"));
-  return access.allow(key, is_change(method) ? Scope::kAdmin : Scope::kInfer);
+  return service_.access().allow(key, scope);
+}
+
+void GrpcRoutes::refuse_access(Call& call, const Error& error) {
+  service_.refused({}, error);
+  const bool is_known = error.id() == "serve.key_scope";
+  finish(service_, call, is_known ? StatusCode::kPermissionDenied : StatusCode::kUnauthenticated,
+         error.what());
 }
 
 Status GrpcRoutes::decode(const Call& call, grpc::Message& message) const {
@@ -59,11 +70,7 @@ Status GrpcRoutes::decode(const Call& call, grpc::Message& message) const {
 void GrpcRoutes::message(const std::shared_ptr<Call>& call, grpc::Message message) {
   const std::string_view method = method_of(*call);
   if (const Status may = allow(*call, method); !may) {
-    service_.refused({}, may.error());
-    const bool is_known = may.error().id() == "serve.key_scope";
-    return finish(service_, *call,
-                  is_known ? StatusCode::kPermissionDenied : StatusCode::kUnauthenticated,
-                  may.error().what());
+    return refuse_access(*call, may.error());
   }
   if (const Status plain = decode(*call, message); !plain) {
     service_.refused({}, plain.error());
@@ -96,6 +103,7 @@ void GrpcRoutes::unary(const std::shared_ptr<Call>& call, std::string_view metho
                        std::string_view bytes) {
   if (method == "ModelInfer") return infer(service_, call, nullptr, bytes);
   if (is_change(method)) return change(call, method, bytes);
+  if (method == "LogSettings") return log_settings(call, bytes);
   auto answer = method.empty() ? Result<std::string>(unknown(*call)) : look(method, bytes);
   if (!answer) {
     const bool is_none = answer.error().id() == "serve.method_unknown";
@@ -149,6 +157,24 @@ Result<std::string> GrpcRoutes::check_health(std::string_view bytes) {
     return fail(Code::kNotFound, "serve.service_unknown", "unknown service: {}", shown(name));
   }
   return open_inference::grpc_health(service_.ready());
+}
+
+// One method for looking and for changing: without settings it only looks.
+void GrpcRoutes::log_settings(const std::shared_ptr<Call>& call, std::string_view bytes) {
+  const auto wanted = open_inference::read_log_settings(bytes);
+  Status done = wanted ? Status() : Status(wanted.error());
+  if (wanted && !wanted->entries().empty()) {
+    if (const Status may = allow(*call, Scope::kAdmin); !may) {
+      return refuse_access(*call, may.error());
+    }
+    done = service_.log_settings().change(*wanted);
+  }
+  if (!done) {
+    service_.refused({}, done.error());
+    return refuse(service_, *call, done.error());
+  }
+  send(*call, open_inference::grpc_log_settings(service_.log_settings().read()));
+  finish(service_, *call, StatusCode::kOk, {});
 }
 
 void GrpcRoutes::change(const std::shared_ptr<Call>& call, std::string_view method,

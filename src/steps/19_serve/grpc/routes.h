@@ -22,6 +22,8 @@ class GrpcRoutes final : public grpc::Handler {
 
  private:
   Status allow(const grpc::Call& call, std::string_view method) const;
+  Status allow(const grpc::Call& call, Scope scope) const;
+  void refuse_access(grpc::Call& call, const Error& error);
   Status decode(const grpc::Call& call, grpc::Message& message) const;
   void unary(const std::shared_ptr<grpc::Call>& call, std::string_view method,
              std::string_view bytes);
@@ -29,6 +31,7 @@ class GrpcRoutes final : public grpc::Handler {
   Result<std::string> look(std::string_view method, std::string_view bytes);
   Result<std::string> look_at_model(std::string_view method, std::string_view bytes);
   Result<std::string> check_health(std::string_view bytes);
+  void log_settings(const std::shared_ptr<grpc::Call>& call, std::string_view bytes);
   void change(const std::shared_ptr<grpc::Call>& call, std::string_view method,
               std::string_view bytes);
 

@@ -5,8 +5,10 @@
 
 #include <future>
 
+#include "base/digest.h"
 #include "base/files.h"
 #include "base/scratch.h"
+#include "base/text.h"
 #include "engines/archive/coding.h"
 #include "engines/onnx/graph.h"
 
@@ -160,6 +162,34 @@ TEST_F(GrpcRoutesTest, a_stream_ends_behind_its_last_answer) {
   const std::weak_ptr<FakeCall> gone = call;
   call.reset();
   EXPECT_TRUE(gone.expired());
+}
+
+// {log_info: false} of LogSettings, and the question without settings.
+constexpr std::string_view kQuiet("\x0a\x0e\x0a\x08log_info\x12\x02\x08\x00", 16);
+
+TEST_F(GrpcRoutesTest, only_an_admin_changes_what_is_logged) {
+  const std::string path = folder_->path() + "/log";
+  const auto lines = std::move(LineLog::open(path)).value();
+  http::AccessLog log(*lines);
+  service_.set_log_settings({&log, path});
+  const std::string keys = folder_->path() + "/keys";
+  ASSERT_TRUE(
+      write_file(keys, format("{} infer a\n{} admin b\n", sha256_of("one"), sha256_of("all"))));
+  service_.set_access(std::move(Access::read(keys)).value());
+  const auto status = [&](std::string_view key, std::string_view bytes) {
+    auto call = std::make_shared<FakeCall>("/inference.GRPCInferenceService/LogSettings");
+    call->fields.metadata.emplace_back("x-api-key", key);
+    routes_->message(call, {std::string(bytes), false});
+    return call->status;
+  };
+  EXPECT_EQ(status("one", {}), StatusCode::kOk);
+  EXPECT_EQ(status("one", kQuiet), StatusCode::kPermissionDenied);
+  EXPECT_EQ(status("other", {}), StatusCode::kUnauthenticated);
+  EXPECT_TRUE(log.keeps(http::AccessLevel::kInfo));
+  EXPECT_EQ(status("all", kQuiet), StatusCode::kOk);
+  EXPECT_FALSE(log.keeps(http::AccessLevel::kInfo));
+  EXPECT_EQ(status("all", "\x0a"), StatusCode::kInvalidArgument);
+  EXPECT_EQ(status("all", text_field(1, text_field(1, "log_file"))), StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -45,6 +45,9 @@ std::optional<std::string> decoded(std::string_view text) {
   return out;
 }
 
+constexpr std::string_view kNoTracing =
+    "the trace extension is not offered by this server: see /metrics and --access-log";
+
 void refuse_verb(const Shared& exchange) {
   refuse(exchange, 405, "Method Not Allowed");
 }
@@ -114,7 +117,8 @@ Status HttpRoutes::allow(const Target& target, const http::Exchange& exchange) c
   if (access.is_open() || is_probe) return {};
   Scope scope = Scope::kInfer;
   if (target.is(0, "metrics")) scope = Scope::kMetrics;
-  if (target.is(1, "repository") && target.is(2, "models")) scope = Scope::kAdmin;
+  const bool is_change = target.is(1, "logging") && exchange.method() == "POST";
+  if (is_change || (target.is(1, "repository") && target.is(2, "models"))) scope = Scope::kAdmin;
   std::string_view key = exchange.header("X-API-Key");
   if (key.empty()) key = bearer_of(exchange.header("Authorization"));
   return access.allow(key, scope);
@@ -129,6 +133,9 @@ void HttpRoutes::route(const Target& target, const Shared& exchange) {
   if (!target.is(0, "v2")) return route_scoring(target, exchange);
   if (target.is(1, "models") && target.size() > 3) return route_model(target, exchange);
   if (target.is(1, "repository")) return route_repository(target, exchange);
+  if (target.is(1, "logging") && target.size() == 2) return route_logging(exchange);
+  if (target.is(1, "trace") && target.is(2, "setting") && target.size() == 3)
+    return refuse(exchange, 501, kNoTracing);
   if (!is_read) return refuse_verb(exchange);
   if (target.size() == 1) return send(exchange, server_metadata());
   if (target.is(1, "health") && target.is(2, "live") && target.size() == 3) {
@@ -158,8 +165,10 @@ void HttpRoutes::route_model(const Target& target, const Shared& exchange) {
   const bool versioned = target.is(3, "versions") && target.size() > 4;
   const std::string version = versioned ? target.parts[4] : std::string();
   const std::size_t rest = versioned ? 5 : 3;
-  if (target.size() > rest + 1) return refuse(exchange, 404, "Not Found");
+  const bool is_trace = target.is(rest, "trace") && target.is(rest + 1, "setting");
+  if (target.size() > rest + (is_trace ? 2 : 1)) return refuse(exchange, 404, "Not Found");
   const std::string verb = target.size() > rest ? target.parts[rest] : std::string();
+  if (is_trace) return refuse(exchange, 501, kNoTracing);
   if (verb == "infer") {
     if (target.method != "POST") return refuse_verb(exchange);
     return infer(service_, exchange, name, version);
@@ -276,6 +285,23 @@ void HttpRoutes::route_scoring(const Target& target, const Shared& exchange) {
   if (!is_health) return send_text(exchange, "text/plain", kingpost_version());
   if (!service_.ready()) return refuse(exchange, 503, "not ready");
   send_text(exchange, "application/json", "\n");
+}
+
+// Triton's logging extension.
+void HttpRoutes::route_logging(const Shared& exchange) {
+  LogSettings& settings = service_.log_settings();
+  if (exchange->method() == "POST") {
+    const std::string_view body = trim(exchange->body());
+    const auto json = body.empty() ? Result<Json>(Json::object()) : parse_json(body);
+    if (!json) return refuse(exchange, 400, "failed to parse the request JSON buffer");
+    if (const Status done = settings.change(*json); !done) {
+      service_.refused({}, done.error());
+      return refuse(exchange, done.error());
+    }
+  } else if (exchange->method() != "GET" && exchange->method() != "HEAD") {
+    return refuse_verb(exchange);
+  }
+  send(exchange, settings.read());
 }
 
 void HttpRoutes::route_repository(const Target& target, const Shared& exchange) {

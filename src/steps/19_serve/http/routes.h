@@ -33,6 +33,7 @@ class HttpRoutes final : public http::Handler {
   void route_scoring(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void route_page(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
   void send_names(const std::shared_ptr<http::Exchange>& exchange);
+  void route_logging(const std::shared_ptr<http::Exchange>& exchange);
   void route_repository(const Target& target, const std::shared_ptr<http::Exchange>& exchange);
 
   Service& service_;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engines/http/access_line.h"
+#include "engines/http/access_log.h"
 
 #include <string>
 
@@ -9,7 +9,13 @@
 
 namespace kingpost::http {
 
-void note(LineLog& log, const AccessLine& line) {
+AccessLevel access_level(int status) {
+  if (status < 400) return AccessLevel::kInfo;
+  return status < 500 ? AccessLevel::kWarning : AccessLevel::kError;
+}
+
+void AccessLog::note(const AccessLine& line) {
+  if (!keeps(line.level)) return;
   std::string out = format("{{\"time\":\"{}\",\"method\":", timestamp_text(wall_clock()));
   add_json_text(out, line.method);
   out += ",\"path\":";
@@ -21,7 +27,7 @@ void note(LineLog& log, const AccessLine& line) {
   }
   out += format(",\"in\":{},\"out\":{},\"ms\":{:.3f}}}", line.in, line.out,
                 static_cast<double>(line.taken.count()) / 1e6);
-  log.add(out);
+  lines_.add(out);
 }
 
 }  // namespace kingpost::http
