@@ -74,7 +74,9 @@ def confined(root, environment):
     return None
 
 
-class Images(unittest.TestCase):
+class HomesCase(unittest.TestCase):
+    """A run of the project."""
+
     @classmethod
     def setUpClass(cls):
         cls.project = Project(PIPELINE)
@@ -96,6 +98,8 @@ class Images(unittest.TestCase):
         self.assertNotEqual(done.code, 0)
         self.assertIn(f"error[{error}]", done.err)
 
+
+class Images(HomesCase):
     def test_equal_inputs_give_an_equal_digest(self):
         self.make("--out", "a", "--docker-archive", "a.tar")
         # Of the same bundle as a folder the model is the folder's name, version 1.
@@ -239,6 +243,72 @@ class Images(unittest.TestCase):
         self.assertEqual(report["ref"], "registry.local/homes:1")
         made = other.command("containerize", MODEL, "-f", "made.yaml", "--out", "image", "--json")
         self.assertEqual(json.loads(made.out), report)
+
+
+class Serving(HomesCase):
+    """The section `serve` in the image."""
+
+    serve = ("serve: {http: 9000, batching: {max_rows: 7}, drain: 0, access_log: access.log, "
+             "api_keys: keys.txt, log: {folder: logs}}\n")
+
+    def layout(self, name, section):
+        self.project.write(f"{name}.yaml", PIPELINE + section)
+        done = self.make("-f", f"{name}.yaml", "--out", name)
+        digest, manifest, config = layout_image(self.project.folder / name)
+        return done, digest, manifest, config["config"]
+
+    def test_settings_are_in_the_command(self):
+        # The file of the keys is not read, and need not be there.
+        done, digest, _, config = self.layout("settings", self.serve)
+        words = config["Entrypoint"]
+        self.assertEqual(sorted(config["ExposedPorts"]), ["8081/tcp", "9000/tcp"])
+        options = dict(zip(words[1::2], words[2::2]))
+        for option, value in (("--address", "0.0.0.0"), ("--http", "9000"), ("--grpc", "8081"),
+                              ("--batch-rows", "7"), ("--drain", "0"), ("--access-log", "-"),
+                              ("--api-keys", "/run/secrets/api_keys"),
+                              ("--request-log", "/var/log/kingpost"),
+                              ("--model", f"{MODEL}/1=/models/{MODEL}/1")):
+            self.assertEqual(options[option], value)
+        for word in ("serve.api_keys is not copied", "serve.access_log is standard output",
+                     "serve.log.folder is /var/log/kingpost"):
+            self.assertIn(f"warning: {word}", done.err)
+        self.assertNotIn("serve.address", done.err)
+        self.assertEqual(self.layout("again", self.serve)[1], digest)
+        plain = self.layout("plain", "")
+        self.assertNotEqual(plain[1], digest)
+        self.assertEqual(plain[3]["Entrypoint"][1:7],
+                         ["--address", "0.0.0.0", "--http", "8080", "--grpc", "8081"])
+        self.assertEqual(plain[0].err, "")
+        self.project.write("odd.yaml", PIPELINE + "serve: {http: 8081}\n")
+        self.refused("containerize.ports_unfit", "-f", "odd.yaml", "--out", "odd")
+        self.assertFalse((self.project.folder / "odd").exists())
+
+    def test_settings_take_effect(self):
+        _, _, manifest, config = self.layout("effect", self.serve)
+        root = Path(tempfile.mkdtemp(prefix="kingpost-image-"))
+        self.addCleanup(shutil.rmtree, root, ignore_errors=True)
+        unpack(self.project.folder / "effect", manifest, root)
+        root.chmod(0o755)
+        run = confined(root, config["Env"])
+        if run is None:
+            self.skipTest("neither bwrap nor chroot may be used here")
+        words = [*run, *config["Entrypoint"], "--address", "127.0.0.1", "--http", "0", "--grpc",
+                 "0"]
+        # Without what is to be mounted nothing is served: not even without keys.
+        done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("/run/secrets/api_keys", done.stderr)
+        (root / "run/secrets").mkdir(parents=True)
+        (root / "run/secrets/api_keys").write_text(
+            f"{hashlib.sha256(b'mine').hexdigest()} admin me\n")
+        served = Served("--address", "127.0.0.1", "--grpc", "0", "--request-log", "/tmp/log",
+                        program=(*run, *(["--tmpfs", "/tmp"] if run[0] == "bwrap" else []),
+                                 *config["Entrypoint"]))
+        self.addCleanup(served.end)
+        path = f"/v2/models/{MODEL}/config"
+        self.assertEqual(served.ask("GET", path)[0], 401)
+        code, _, text = served.ask("GET", path, None, {"X-API-Key": "mine"})
+        self.assertEqual((code, json.loads(text)["max_batch_size"]), (200, 7))
 
 
 if __name__ == "__main__":

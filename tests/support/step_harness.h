@@ -39,6 +39,8 @@ class StepHarness {
   const Node& section(const std::string& yaml, const Field& field, const std::string& owner);
   /// Adds another step's section to the pipeline, for steps that read it. Call it after `section`.
   void other_section(const std::string& yaml, const std::string& step);
+  /// All sections that it was given.
+  const Node& pipeline() const { return pipeline_; }
   void other_section(const std::string& yaml, const Field& field, const std::string& owner);
   /// Seals bytes as an input file.
   void add_file(const std::string& name, const std::string& bytes);

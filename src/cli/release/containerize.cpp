@@ -146,6 +146,7 @@ class Making {
     }
     TRY(const auto pipeline, load(arguments_));
     section_ = pipeline.section("containerize");
+    TRY(serving_, image::serving_of(pipeline.section("serve")));
     return {};
   }
 
@@ -165,6 +166,7 @@ class Making {
       version = found.version;
     }
     TRY(request_, image::request_of(section_, model, version, arguments_.ref));
+    request_.serving = serving_;
     if (!arguments_.push.empty()) {
       TRY(target_, oci::parse_reference(image::tagged(arguments_.push, version)));
       TRY_STATUS(take_mount());
@@ -231,6 +233,7 @@ class Making {
 
   const Arguments& arguments_;
   Node section_;
+  image::Serving serving_;
   std::optional<Bundle> bundle_;
   image::Request request_;
   std::string out_;

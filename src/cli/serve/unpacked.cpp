@@ -4,8 +4,7 @@
 #include <filesystem>
 
 #include "base/files.h"
-#include "base/text.h"
-#include "steps/19_serve/serve.h"
+#include "steps/serve_options.h"
 
 namespace kingpost::cli {
 
@@ -21,11 +20,15 @@ Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& sto
 }
 
 std::vector<std::string> serve_words(const lifecycle::Pipeline& pipeline) {
-  std::vector<std::string> out = steps::serve::command_words(pipeline.section("serve"));
-  for (std::size_t i = 0; i + 1 < out.size(); i += 2) {
-    const bool is_path = out[i] == "--api-keys" || out[i] == "--request-log" ||
-                         out[i] == "--access-log" || starts_with(out[i], "--tls-");
-    if (is_path) out[i + 1] = resolve_path(pipeline.settings.folder, out[i + 1]);
+  using steps::ServeOptionKind;
+  std::vector<std::string> out;
+  for (steps::ServeOption& each : steps::serve_options(pipeline.section("serve"))) {
+    const bool is_path = each.kind == ServeOptionKind::kSecretFile ||
+                         each.kind == ServeOptionKind::kOutputFolder ||
+                         (each.kind == ServeOptionKind::kOutputFile && each.value != "-");
+    out.push_back(std::move(each.name));
+    out.push_back(is_path ? resolve_path(pipeline.settings.folder, each.value)
+                          : std::move(each.value));
   }
   return out;
 }

@@ -24,6 +24,8 @@ class Building {
     TRY_STATUS(bundle_.verify());
     TRY(SystemFiles system, system_files(programs, request_.user));
     out_.warnings = std::move(system.warnings);
+    const std::vector<std::string>& notes = request_.serving.notes;
+    out_.warnings.insert(out_.warnings.end(), notes.begin(), notes.end());
     packages_ = packages_of(system.sources);
     system.contents.bytes("usr/share/kingpost/packages.json", to_json(packages_).pretty());
     Contents runtime;
@@ -86,18 +88,15 @@ class Building {
   oci::Start start() const {
     oci::Start out;
     out.user = format("{0}:{0}", request_.user);
-    out.entrypoint = {format("/{}/bin/kingpost-serve", kHome),
-                      "--address",
-                      "0.0.0.0",
-                      "--http",
-                      "8080",
-                      "--grpc",
-                      "8081",
-                      "--model",
-                      format("{0}/{1}=/{2}", request_.model, request_.version, models_folder())};
+    out.entrypoint = {format("/{}/bin/kingpost-serve", kHome)};
+    const std::vector<std::string>& words = request_.serving.words;
+    out.entrypoint.insert(out.entrypoint.end(), words.begin(), words.end());
+    out.entrypoint.emplace_back("--model");
+    out.entrypoint.push_back(
+        format("{0}/{1}=/{2}", request_.model, request_.version, models_folder()));
     out.environment = {format("PATH=/{}/bin", kHome), format("KINGPOST_DRIVERS=/{}/lib", kHome),
                        "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"};
-    out.ports = {"8080/tcp", "8081/tcp"};
+    out.ports = request_.serving.ports;
     out.labels = labels();
     return out;
   }

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "engines/oci/image.h"
+#include "steps/17_containerize/serving.h"
 #include "steps/17_containerize/system_files.h"
 #include "steps/bundle.h"
 
@@ -22,6 +23,7 @@ struct Request {
   std::int64_t version = 1;
   oci::Reference reference;
   std::int64_t user = kUser;
+  Serving serving;
   /// Beside those that say which model it is.
   std::vector<std::pair<std::string, std::string>> labels;
 };

@@ -40,8 +40,9 @@ class Containerizing {
     outcome_.output = context_.input;
     TRY(const Json version, json_of(context_, "version.json"));
     TRY(const Bundle bundle, Bundle::in_store(context_.objects, version["bundle"].text()));
-    TRY(const Request request,
+    TRY(Request request,
         request_of(context_.section, version["model"].text(), version["version"].integer()));
+    TRY(request.serving, serving_of(context_.pipeline.at("serve")));
     TRY(const Programs programs, programs_here());
     const Folder folder(context_.objects.temp_path("image"));
     TRY_STATUS(make_folders(folder.path()));
@@ -104,6 +105,14 @@ Result<Request> request_of(const Node& section, const std::string& model, std::i
 }
 
 void check(CheckContext& context) {
+  if (!context.section.is_null()) {
+    const Node& serve = context.pipeline.at("serve");
+    const auto serving = serving_of(serve);
+    if (!serving) {
+      context.faults.add(fault_at(serve.mark, "containerize.ports_unfit", serving.error().what(),
+                                  serving.error().hint()));
+    }
+  }
   if (!context.section.is_map() || !context.section.has("ref")) return;
   const Node& ref = context.section.at("ref");
   const auto parsed = oci::parse_reference(ref.text);
@@ -118,7 +127,11 @@ Result<Json> key_parts(KeyContext& context) {
   TRY(const std::string serve, sha256_of_file(programs.serve));
   TRY(const std::string runtime, sha256_of_file(programs.runtime));
   TRY(const std::string files, system.contents.digest());
-  return Json::object().set("program", serve).set("runtime", runtime).set("system", files);
+  Json out = Json::object().set("program", serve).set("runtime", runtime).set("system", files);
+  TRY(const Serving serving, serving_of(context.pipeline.at("serve")));
+  Json words = Json::array();
+  for (const std::string& each : serving.words) words.push(each);
+  return std::move(out.set("serving", std::move(words)));
 }
 
 Result<Outcome> run(RunContext& context) {

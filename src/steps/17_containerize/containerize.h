@@ -13,7 +13,7 @@ inline constexpr int kVersion = 1;
 
 const Field& spec();
 void check(CheckContext& context);
-/// The programs and system files that go into the image.
+/// The programs and system files that go into the image, and how the program is started.
 Result<Json> key_parts(KeyContext& context);
 /// Leaves the files of an OCI layout as `image/...` and image.lock.json. Fails as `build_image`.
 Result<Outcome> run(RunContext& context);

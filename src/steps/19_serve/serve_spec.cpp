@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The keys of the section `serve`.
-#include "base/clock.h"
-#include "base/format.h"
 #include "steps/19_serve/serve.h"
 #include "steps/listening_spec.h"
 
@@ -68,6 +66,11 @@ const Field& spec() {
         .fields = {
             address_field(),
             port_field("port of HTTP/1.1; 0 is any that is free"),
+            {.name = "grpc",
+             .kind = FieldKind::kInteger,
+             .doc = "port of gRPC; 0 is any that is free; default: no gRPC",
+             .least = 0,
+             .most = 65535},
             {.name = "threads",
              .kind = FieldKind::kInteger,
              .doc = "0: as many as the machine has cores",
@@ -103,42 +106,6 @@ const Field& spec() {
                      std::move(top));
   }();
   return field;
-}
-
-std::vector<std::string> command_words(const Node& section) {
-  std::vector<std::string> out;
-  // What is not said is left to kingpost-serve, whose defaults are the same.
-  const auto text = [&](const char* option, const Node& from, std::string_view key) {
-    if (from.has(key)) out.insert(out.end(), {option, from.text_at(key)});
-  };
-  const auto number = [&](const char* option, const Node& from, std::string_view key) {
-    if (from.has(key)) out.insert(out.end(), {option, format("{}", from.integer(key))});
-  };
-  const auto duration = [&](const char* option, const Node& from, std::string_view key) {
-    if (from.has(key)) out.insert(out.end(), {option, duration_text(from.integer(key))});
-  };
-  text("--address", section, "address");
-  number("--http", section, "http");
-  number("--grpc", section, "grpc");
-  number("--threads", section, "threads");
-  number("--batch-rows", section.at("batching"), "max_rows");
-  duration("--batch-delay", section.at("batching"), "max_delay");
-  number("--queue-rows", section, "queue_rows");
-  duration("--timeout", section, "timeout");
-  duration("--drain", section, "drain");
-  text("--api-keys", section, "api_keys");
-  text("--access-log", section, "access_log");
-  text("--tls-certificate", section.at("tls"), "certificate");
-  text("--tls-key", section.at("tls"), "key");
-  text("--tls-client-authorities", section.at("tls"), "client_authorities");
-  const Node& kept = section.at("log");
-  text("--request-log", kept, "folder");
-  if (kept.has("share")) {
-    out.insert(out.end(), {"--log-share", format("{}", kept.number("share"))});
-  }
-  number("--log-bytes", kept, "bytes");
-  duration("--log-time", kept, "time");
-  return out;
 }
 
 }  // namespace kingpost::steps::serve
