@@ -51,11 +51,10 @@ std::optional<records::LinearModel> linear_of(const Json& linear, std::int64_t f
 
 Json linear_means_json(const records::LinearModel& model, const std::vector<double>& means) {
   Json rows = Json::array();
+  auto next = means.begin();
   for (std::int32_t o = 0; o < model.outputs; ++o) {
     Json row = Json::array();
-    for (std::int32_t f = 0; f < model.features; ++f) {
-      row.push(means[static_cast<std::size_t>(o * model.features + f)]);
-    }
+    for (std::int32_t f = 0; f < model.features; ++f) row.push(*next++);
     rows.push(std::move(row));
   }
   return std::move(Json::object().set("means", std::move(rows)));
