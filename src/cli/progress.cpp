@@ -101,10 +101,8 @@ class JsonLines final : public lifecycle::Observer {
 
 class Live final : public lifecycle::Observer {
  public:
-  explicit Live(int last_step) {
-    for (const auto& row : lifecycle::rows()) {
-      if (row.built() && row.number <= last_step) lines_.push_back({&row, "waiting", "", 0});
-    }
+  explicit Live(const std::vector<const lifecycle::StepRow*>& asked) {
+    for (const auto* row : asked) lines_.push_back({row, "waiting", "", 0});
     ticker_ = std::thread([this] { tick(); });
   }
   ~Live() override {
@@ -196,12 +194,13 @@ class Live final : public lifecycle::Observer {
 
 }  // namespace
 
-std::unique_ptr<lifecycle::Observer> make_progress(Style style, int last_step) {
+std::unique_ptr<lifecycle::Observer> make_progress(
+    Style style, const std::vector<const lifecycle::StepRow*>& asked) {
   switch (style) {
     case Style::kQuiet:
       return std::make_unique<Quiet>();
     case Style::kLive:
-      return std::make_unique<Live>(last_step);
+      return std::make_unique<Live>(asked);
     case Style::kJson:
       return std::make_unique<JsonLines>();
     case Style::kPlain:

@@ -12,6 +12,7 @@ enum class Style { kQuiet, kPlain, kLive, kJson };
 
 /// The observer of a style. A live one draws a table of the steps from first to last and keeps it
 /// up to date until it is destroyed.
-std::unique_ptr<lifecycle::Observer> make_progress(Style style, int last_step);
+std::unique_ptr<lifecycle::Observer> make_progress(
+    Style style, const std::vector<const lifecycle::StepRow*>& asked);
 
 }  // namespace kingpost::cli

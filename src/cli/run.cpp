@@ -45,9 +45,9 @@ Status run_command(const Arguments& arguments) {
   lifecycle::Cancellation::install();
   TRY(const auto pipeline, load(arguments));
   TRY_STATUS(lifecycle::check_options(arguments.range));
-  const int last = lifecycle::last_step(pipeline, arguments.range);
+  const auto asked = lifecycle::asked_steps(pipeline, arguments.range);
   Faults faults;
-  auto progress = make_progress(style_of(arguments), last);
+  auto progress = make_progress(style_of(arguments), asked);
   auto summary =
       lifecycle::run_pipeline(pipeline, arguments.range, arguments.line, *progress, faults);
   progress.reset();

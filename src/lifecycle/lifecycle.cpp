@@ -21,6 +21,7 @@
 #include "steps/17_containerize/containerize.h"
 #include "steps/18_deploy/deploy.h"
 #include "steps/19_serve/serve.h"
+#include "steps/20_infer/batch_step.h"
 
 namespace kingpost::lifecycle {
 
@@ -73,8 +74,9 @@ const std::vector<StepRow>& rows() {
        deploy::spec, deploy::check, nullptr, nullptr, "kingpost deploy MODEL"},
       {19, "serve", "service", "Open Inference Protocol v2", kCommand, 0, serve::spec, nullptr,
        nullptr, nullptr, "kingpost serve MODEL"},
-      {20, "infer", "rows", "predictions: online and batch", kCommand, 0, nullptr, nullptr, nullptr,
-       nullptr, "kingpost infer MODEL IN OUT"},
+      {20, "infer", "rows", "predictions: online and batch", kRun, infer::kVersion, infer::spec,
+       infer::check, infer::run, infer::key_parts, "kingpost infer MODEL IN OUT", true,
+       infer::restore},
       {21, "monitor", "request log, late labels", "drift, performance, alerts", kCommand},
       {22, "retrain_or_retire", "findings, schedule, policy", "a new round, or retirement",
        kCommand},

@@ -34,6 +34,8 @@ struct StepRow {
   std::string_view command{};
   /// A step of `run` that is left out where the file has no section of its word.
   bool by_section = false;
+  /// What is done where the step's output is used again; null where nothing is.
+  steps::Restore restore = nullptr;
 
   bool built() const { return run != nullptr || !command.empty(); }
 };

@@ -145,11 +145,6 @@ void apply_set(Node& root, const std::string& assignment, Faults& faults) {
 }
 
 Error unbuilt_section(const StepRow& row) {
-  if (row.built()) {
-    return fail(Code::kInvalidInput, "file.no_section", "step {} \"{}\" takes no section yet",
-                row.number, row.word)
-        .hint(format("take it out; all is said to the command: {}", row.command));
-  }
   return fail(Code::kInvalidInput, "file.step_not_built", "step {} \"{}\" is not built yet",
               row.number, row.word)
       .hint(format("end before it with --to {}, or take the section out", last_built().word));

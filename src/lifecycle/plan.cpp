@@ -18,7 +18,7 @@ Status known_step(const std::string& word, std::string_view option) {
   }
   if (row->start == Start::kByCommand) {
     return fail(Code::kInvalidInput, "run.step_by_command",
-                "step {} \"{}\" has a command of its own; `run` ends with step 17", row->number,
+                "step {} \"{}\" has a command of its own; `run` does not start it", row->number,
                 row->word);
   }
   if (!row->built()) {
@@ -51,7 +51,8 @@ class Planner {
   Result<PlanRow> next(const StepRow& row) {
     PlanRow plan;
     plan.step = &row;
-    if (row.start == Start::kByCommand) {
+    const bool has_section = is_asked(row, pipeline_) || row.command.empty();
+    if (row.start == Start::kByCommand || !has_section) {
       plan.state = PlanState::kByCommand;
       plan.reason = row.built() ? row.command : "not built yet";
     } else if (!row.built()) {
@@ -147,6 +148,15 @@ Status check_options(const RunOptions& options) {
 bool is_asked(const StepRow& row, const Pipeline& pipeline) {
   if (!row.built() || row.start == Start::kByCommand) return false;
   return !row.by_section || pipeline.section(row.word).is_map();
+}
+
+std::vector<const StepRow*> asked_steps(const Pipeline& pipeline, const RunOptions& options) {
+  const int last = last_step(pipeline, options);
+  std::vector<const StepRow*> out;
+  for (const StepRow& row : rows()) {
+    if (row.number <= last && is_asked(row, pipeline)) out.push_back(&row);
+  }
+  return out;
 }
 
 int last_step(const Pipeline& pipeline, const RunOptions& options) {

@@ -53,6 +53,8 @@ Status check_options(const RunOptions& options);
 /// no command of its own, and the file has its section where it wants one.
 bool is_asked(const StepRow& row, const Pipeline& pipeline);
 /// The number of the last step that the run comes to. Requires: check_options passed.
+/// The rows that `run` comes to, in order.
+std::vector<const StepRow*> asked_steps(const Pipeline& pipeline, const RunOptions& options);
 int last_step(const Pipeline& pipeline, const RunOptions& options);
 
 /// Everything that can be known before a step runs: each step's own check, in order, over the

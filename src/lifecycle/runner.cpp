@@ -231,6 +231,13 @@ class Runner {
   }
 
   Status reuse(const StepRow& row, Sealed sealed) {
+    if (row.restore != nullptr) {
+      const steps::RestoreContext context{pipeline_.section(row.word), pipeline_.settings,
+                                          workspace_.objects, sealed.manifest->output};
+      if (auto restored = row.restore(context); !restored) {
+        return failed(row, std::move(restored).error());
+      }
+    }
     TRY_STATUS(workspace_.journal->note_use(name_of(pipeline_.path), sealed.execution));
     observer_.on({EventKind::kSealed, &row, counts_text(sealed.manifest->counts), 0});
     input_ = sealed.manifest->output;

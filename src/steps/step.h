@@ -104,8 +104,18 @@ struct Outcome {
   std::optional<Error> verdict;
 };
 
+struct RestoreContext {
+  const Node& section;
+  const Settings& settings;
+  const store::Objects& objects;
+  /// What the step left when it ran.
+  const records::Dataset& output;
+};
+
 using Check = void (*)(CheckContext& context);
 using Run = Result<Outcome> (*)(RunContext& context);
+/// Of a step that leaves something outside of the store: puts it there again, as `output` has it.
+using Restore = Status (*)(const RestoreContext& context);
 /// What the step depends on beside its section and its input tables, by name.
 using KeyParts = Result<Json> (*)(KeyContext& context);
 
