@@ -103,11 +103,14 @@ class Parser {
   void add_store() {
     auto* verify =
         add(app_, "verify", "hash every object of the store, or check a bundle", verify_command);
-    verify->add_option("FILE", arguments.file,
-                       "the pipeline file, default: the only one here; or a bundle's folder");
+    verify
+        ->add_option("WHAT", arguments.words,
+                     "a bundle's folder, or NAME, NAME/3, NAME@ALIAS of the registry; or the "
+                     "pipeline file whose store is meant, default: the only one here")
+        ->expected(0, 1);
     verify->add_option("--key", arguments.keys,
                        "public key, of which one must have signed the bundle");
-    with_changes(verify);
+    with_file_option(verify);
     CLI::App* keys = app_.add_subcommand("keys", "keys that sign bundles");
     keys->require_subcommand(1);
     auto* fresh =

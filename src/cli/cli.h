@@ -78,7 +78,8 @@ Status plan_command(const Arguments& arguments);
 Status why_command(const Arguments& arguments);
 Status status_command(const Arguments& arguments);
 Status verify_command(const Arguments& arguments);
-/// A bundle's folder: every file, nothing else, and the signature where keys are named.
+/// A bundle's folder or a registered version: every file, nothing else in a folder, and the
+/// signature where keys are named.
 Status verify_bundle(const Arguments& arguments);
 Status keys_new_command(const Arguments& arguments);
 Status keys_show_command(const Arguments& arguments);

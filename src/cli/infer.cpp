@@ -18,32 +18,16 @@ using steps::infer::BundledModel;
 using steps::infer::ScoreRequest;
 using steps::infer::ScoreSummary;
 
-// `read` gets the files of the bundle.
-Result<BundledModel> open_bundle(const steps::Bundle& bundle, std::vector<std::string>& read) {
-  for (const auto& file : bundle.files()) read.push_back(file.path);
-  return steps::infer::open_model(bundle);
-}
-
-// A folder, or a version of the registry whose objects lie in the store.
+// A folder, or a version of the registry whose objects lie in the store. `read` gets the files of
+// the bundle.
 Result<BundledModel> find_model(const Arguments& arguments, std::vector<std::string>& read) {
-  const std::string& name = arguments.words.at(0);
-  if (is_folder(name)) {
-    TRY(const auto bundle, steps::Bundle::in_folder(name));
-    TRY_STATUS(bundle.verify());
-    read.push_back(resolve_path(name, std::string(steps::kBundleSums)));
-    return open_bundle(bundle, read);
+  TRY(const NamedBundle named, find_bundle(arguments, arguments.words.at(0)));
+  if (!named.folder.empty()) {
+    TRY_STATUS(named.bundle.verify());
+    read.push_back(resolve_path(named.folder, std::string(steps::kBundleSums)));
   }
-  auto store = open_store(arguments);
-  if (!store) {
-    const bool no_file = store.error().id() == "file.pipeline_missing";
-    if (!no_file) return std::move(store).error();
-    return fail(Code::kNotFound, "infer.model_missing",
-                "\"{}\" is no folder, and there is no store here to look it up in", shown(name))
-        .hint("name a bundle's folder, or the pipeline file: -f FILE");
-  }
-  TRY(const auto version, store->journal->registry().resolve(name));
-  TRY(const auto bundle, steps::Bundle::in_store(store->objects, version.bundle));
-  return open_bundle(bundle, read);
+  for (const auto& file : named.bundle.files()) read.push_back(file.path);
+  return steps::infer::open_model(named.bundle);
 }
 
 // IN, made of source files.

@@ -38,7 +38,8 @@ Result<lifecycle::Pipeline> load(const Arguments& arguments) {
 
 Result<lifecycle::Workspace> open_store(const Arguments& arguments) {
   const std::string folder = absolute_path(".kingpost");
-  if (!arguments.file.empty() || !exists(folder + "/kingpost.db")) {
+  // What is said of the file is said of one that must be there.
+  if (!file_option(arguments).empty() || !exists(folder + "/kingpost.db")) {
     TRY(const auto pipeline, load(arguments));
     return lifecycle::Workspace::open(pipeline);
   }
@@ -46,7 +47,7 @@ Result<lifecycle::Workspace> open_store(const Arguments& arguments) {
   // may be one that others extend.
   if (const auto file = lifecycle::find_pipeline_file({})) {
     Faults ignored;
-    const lifecycle::LoadOptions options{*file, arguments.profile, arguments.sets, {}};
+    const lifecycle::LoadOptions options{*file, {}, {}, {}};
     if (const auto pipeline = lifecycle::load_pipeline(options, ignored)) {
       return lifecycle::Workspace::open(*pipeline);
     }
@@ -54,6 +55,39 @@ Result<lifecycle::Workspace> open_store(const Arguments& arguments) {
   TRY(auto objects, store::Objects::open(folder, folder + "/objects"));
   TRY(auto journal, store::Journal::open(folder));
   return lifecycle::Workspace{std::move(objects), std::move(journal)};
+}
+
+std::string_view file_option(const Arguments& arguments) {
+  if (!arguments.file.empty()) return "--file";
+  if (!arguments.profile.empty()) return "--profile";
+  return arguments.sets.empty() ? "" : "--set";
+}
+
+Error refuse(std::string_view id, std::string_view option, std::string_view why) {
+  return fail(Code::kInvalidInput, id, "{} has no effect {}", option, why).hint("take it out");
+}
+
+std::string NamedBundle::words() const {
+  if (!folder.empty()) return format("the folder {}", shown(folder, 200));
+  return format("version {} of {}", version.version, version.model);
+}
+
+Result<NamedBundle> find_bundle(const Arguments& arguments, const std::string& name) {
+  if (is_folder(name)) {
+    TRY(auto bundle, steps::Bundle::in_folder(name));
+    return NamedBundle{std::move(bundle), name, {}};
+  }
+  auto store = open_store(arguments);
+  if (!store) {
+    const bool no_file = store.error().id() == "file.pipeline_missing";
+    if (!no_file) return std::move(store).error();
+    return fail(Code::kNotFound, "infer.model_missing",
+                "\"{}\" is no folder, and there is no store here to look it up in", shown(name))
+        .hint("name a bundle's folder, or the pipeline file: -f FILE");
+  }
+  TRY(auto version, store->journal->registry().resolve(name));
+  TRY(auto bundle, steps::Bundle::in_store(store->objects, version.bundle));
+  return NamedBundle{std::move(bundle), {}, std::move(version)};
 }
 
 Result<std::vector<StepManifest>> manifests(const lifecycle::Pipeline& pipeline,

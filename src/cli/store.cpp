@@ -235,11 +235,12 @@ Result<Removal> remove_trials(const std::string& store, bool dry_run) {
   return out;
 }
 
-}  // namespace
+// A file, or one that is called as if it were to be one: no folder and no model.
+bool is_pipeline_word(const std::string& word) {
+  return !is_folder(word) && (exists(word) || word.ends_with(".yaml") || word.ends_with(".yml"));
+}
 
-Status verify_command(const Arguments& arguments) {
-  // A bundle's folder instead of a pipeline file.
-  if (is_folder(arguments.file)) return verify_bundle(arguments);
+Status verify_store(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
   TRY_STATUS(workspace.journal->verify());
@@ -268,6 +269,23 @@ Status verify_command(const Arguments& arguments) {
   return fail(Code::kCorrupt, "store.damaged", "{} damaged and {} missing objects",
               findings.damaged.size(), findings.missing.size())
       .hint(hint);
+}
+
+}  // namespace
+
+Status verify_command(const Arguments& arguments) {
+  const std::string word = arguments.words.empty() ? "" : arguments.words[0];
+  if (!word.empty() && !is_pipeline_word(word)) return verify_bundle(arguments);
+  if (!arguments.keys.empty()) {
+    return refuse("verify.no_effect", "--key", "without a bundle's folder or a model to verify");
+  }
+  if (!word.empty() && !arguments.file.empty()) {
+    return refuse("verify.no_effect", "--file",
+                  format("beside {}, which is a pipeline file itself", shown(word, 200)));
+  }
+  Arguments named = arguments;
+  if (!word.empty()) named.file = word;
+  return verify_store(named);
 }
 
 Status gc_command(const Arguments& arguments) {
