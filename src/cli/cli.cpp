@@ -118,6 +118,9 @@ class Parser {
     fresh->add_option("NAME", arguments.words, "path of a new file")->required()->expected(1);
     auto* shown_key = add(*keys, "show", "the public key and its sha256", keys_show_command);
     shown_key->add_option("FILE", arguments.words, "a key of either kind")->required()->expected(1);
+    auto* list = add(*keys, "list", "the keys that lie in a folder", keys_list_command);
+    list->add_option("FOLDER", arguments.words, "default: this folder")->expected(0, 1);
+    list->add_flag("--json", arguments.json, "as JSON");
     auto* gc = add(app_, "gc", "remove objects that no recent result needs", gc_command);
     with_file(gc);
     gc->add_flag("--dry-run", arguments.dry_run, "only say what would be removed");

@@ -83,6 +83,7 @@ Status verify_command(const Arguments& arguments);
 Status verify_bundle(const Arguments& arguments);
 Status keys_new_command(const Arguments& arguments);
 Status keys_show_command(const Arguments& arguments);
+Status keys_list_command(const Arguments& arguments);
 Status gc_command(const Arguments& arguments);
 Status data_list_command(const Arguments& arguments);
 Status data_show_command(const Arguments& arguments);

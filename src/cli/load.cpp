@@ -79,8 +79,9 @@ Result<NamedBundle> find_bundle(const Arguments& arguments, const std::string& n
   }
   auto store = open_store(arguments);
   if (!store) {
-    const bool no_file = store.error().id() == "file.pipeline_missing";
-    if (!no_file) return std::move(store).error();
+    const bool is_none =
+        store.error().id() == "file.pipeline_missing" && file_option(arguments).empty();
+    if (!is_none) return std::move(store).error();
     return fail(Code::kNotFound, "infer.model_missing",
                 "\"{}\" is no folder, and there is no store here to look it up in", shown(name))
         .hint("name a bundle's folder, or the pipeline file: -f FILE");

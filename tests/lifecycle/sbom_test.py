@@ -71,6 +71,40 @@ class SupplyTest(HousesCase):
         self.call("package", "unsigned", "--sign", "team.pub", error="key.not_private")
         self.assertFalse((self.base / "unsigned").exists())
 
+    def test_keys_of_a_folder(self):
+        folder = self.base / "safe"
+        folder.mkdir()
+        self.addCleanup(shutil.rmtree, folder)
+        self.assertIn("no key lies in safe", self.call("keys", "list", "safe"))
+        self.assertEqual(json.loads(self.call("keys", "list", "safe", "--json")), [])
+        for source, name in (("others", "alone"), ("team", "b"), ("team.pub", "b.pub"),
+                             ("team.pub", "odd\nname")):
+            shutil.copy(self.base / source, folder / name)
+        (folder / "rsa.pem").write_bytes(subprocess.run(
+            ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+            capture_output=True, check=True).stdout)
+        subprocess.run(["openssl", "pkey", "-in", "b", "-aes256", "-passout", "pass:secret", "-out",
+                        "locked"], cwd=folder, capture_output=True, check=True)
+        (folder / "huge").write_bytes(b"\0" * 1_000_000)
+        (folder / "notes.txt").write_text("no key")
+        (folder / "folder").mkdir()
+        (folder / "nowhere").symlink_to("gone")
+        os.mkfifo(folder / "pipe")
+        listed = self.call("keys", "list", "safe")
+        rows = [(each["file"], each["kind"], each["pair"]) for each in
+                json.loads(self.call("keys", "list", "safe", "--json"))]
+        self.assertEqual(rows, [("alone", "private", None), ("b", "private", "b.pub"),
+                                ("b.pub", "public", "b"), ("odd\nname", "public", "b")])
+        secret = (folder / "b").read_text().splitlines()[1]
+        for out in (listed, self.call("keys", "list", "safe", "--json")):
+            self.assertNotIn(secret, out)
+        self.assertEqual(len(listed.splitlines()), 5)
+        for name in ("alone", "b.pub"):
+            self.assertIn(self.call("keys", "show", f"safe/{name}").split()[1], listed)
+        self.assertIn("team.pub", self.call("keys", "list"))
+        self.call("keys", "list", "nowhere", error="key.folder_missing")
+        self.call("keys", "list", "team", error="key.folder_missing")
+
     def test_verify(self):
         self.assertIn("signed by a key that is trusted",
                       self.call("verify", "bundle", "--key", "others.pub", "--key", "team.pub"))

@@ -3,12 +3,15 @@
 them."""
 
 import shutil
+import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
+from project import KINGPOST  # noqa: E402
 from serving import HousesCase  # noqa: E402
 
 MODEL = "houses_price"
@@ -58,9 +61,16 @@ class VerifyTest(HousesCase):
         self.call("verify", "nowhere", error="registry.model_unknown")
         self.call("verify", f"{MODEL}@nobody", error="registry.alias_unknown")
         self.call("verify", f"{MODEL}/9", error="registry.version_unknown")
-        self.call("verify", "nowhere.yaml", error="file.not_found")
-        self.call("verify", MODEL, "-f", "nowhere.yaml", error="file.not_found")
+        self.call("verify", "nowhere.yaml", error="file.pipeline_missing")
+        self.call("verify", MODEL, "-f", "nowhere.yaml", error="file.pipeline_missing")
         self.call("verify", MODEL, "--set", "engine.thread=1", error="file.faulty")
+        # Without a store as infer says it.
+        bare = Path(tempfile.mkdtemp(prefix="kingpost-test-"))
+        self.addCleanup(shutil.rmtree, bare)
+        done = subprocess.run([KINGPOST, "verify", MODEL], cwd=bare, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 4)
+        self.assertIn("error[infer.model_missing]", done.stderr)
         empty = self.base / "empty"
         empty.mkdir(exist_ok=True)
         for name in ("empty", "./empty"):

@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 
 #include "base/digest.h"
 #include "base/ed25519.h"
@@ -48,6 +50,45 @@ Result<std::vector<std::string>> read_all(const std::vector<std::string>& paths)
     auto known = fingerprint_of(text);
     if (!known) return std::move(known).error().within(format("reading {}", shown(each, 200)));
     out.push_back(std::move(text));
+  }
+  return out;
+}
+
+// Of a file that is a key.
+struct KeyFile {
+  std::string name;
+  bool is_private = false;
+  std::string fingerprint;
+  /// The other half, if it lies in the same folder: the first of several.
+  std::string pair{};
+};
+
+// Nothing for what is no key: other files, other kinds of keys, what may not be read. What no key
+// is as large as is not read to its end, and a device or a pipe not at all.
+std::optional<KeyFile> key_file(const std::string& folder, const std::string& name) {
+  constexpr std::size_t kLargest = 1U << 16U;
+  const std::string path = resolve_path(folder, name);
+  const auto stamp = stamp_of(path);
+  if (!stamp || stamp->size > static_cast<std::int64_t>(kLargest)) return std::nullopt;
+  const auto text = read_file(path, kLargest);
+  if (!text) return std::nullopt;
+  // Of a private key the public one is told.
+  const auto derived = public_pem_of(*text);
+  const auto fingerprint = fingerprint_of(derived ? *derived : *text);
+  if (!fingerprint) return std::nullopt;
+  return KeyFile{name, derived.has_value(), *fingerprint};
+}
+
+std::vector<KeyFile> key_files(const std::string& folder) {
+  std::vector<KeyFile> out;
+  for (const std::string& name : entries_of(folder)) {
+    if (auto key = key_file(folder, name)) out.push_back(std::move(*key));
+  }
+  for (KeyFile& each : out) {
+    const auto other = std::find_if(out.begin(), out.end(), [&](const KeyFile& key) {
+      return key.fingerprint == each.fingerprint && key.is_private != each.is_private;
+    });
+    if (other != out.end()) each.pair = other->name;
   }
   return out;
 }
@@ -100,6 +141,33 @@ Status keys_show_command(const Arguments& arguments) {
   if (auto derived = public_pem_of(text)) text = std::move(*derived);
   TRY(const std::string fingerprint, fingerprint_of(text));
   print(format("sha256 {}\n{}", fingerprint, text));
+  return {};
+}
+
+Status keys_list_command(const Arguments& arguments) {
+  const std::string folder = arguments.words.empty() ? "." : arguments.words[0];
+  if (!is_folder(folder)) {
+    return fail(Code::kNotFound, "key.folder_missing", "there is no folder {}", shown(folder, 200))
+        .hint("of a single key: kingpost keys show FILE");
+  }
+  Json all = Json::array();
+  std::vector<std::vector<std::string>> lines;
+  for (const KeyFile& each : key_files(folder)) {
+    const std::string kind = each.is_private ? "private" : "public";
+    all.push(Json::object()
+                 .set("file", each.name)
+                 .set("kind", kind)
+                 .set("sha256", each.fingerprint)
+                 .set("pair", each.pair.empty() ? Json() : Json(each.pair)));
+    lines.push_back({shown(each.name, 60), kind, each.fingerprint, shown(each.pair, 60)});
+  }
+  if (arguments.json) {
+    print(all.pretty());
+  } else if (lines.empty()) {
+    print(format("no key lies in {}; kingpost keys new NAME makes a pair\n", shown(folder, 200)));
+  } else {
+    print(table_text({"file", "kind", "sha256", "pair of"}, lines));
+  }
   return {};
 }
 
