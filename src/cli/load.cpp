@@ -87,7 +87,7 @@ Result<NamedBundle> find_bundle(const Arguments& arguments, const std::string& n
         .hint("name a bundle's folder, or the pipeline file: -f FILE");
   }
   TRY(auto version, store->journal->registry().resolve(name));
-  TRY(auto bundle, steps::Bundle::in_store(store->objects, version.bundle));
+  TRY(auto bundle, steps::Bundle::of_version(store->objects, version));
   return NamedBundle{std::move(bundle), {}, std::move(version)};
 }
 

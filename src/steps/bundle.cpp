@@ -114,10 +114,22 @@ Result<Bundle> Bundle::parse(const std::string& sums, const std::string& where) 
   return out;
 }
 
-Result<Bundle> Bundle::in_store(const store::Objects& objects, const std::string& digest) {
+Result<Bundle> Bundle::in_store(const store::Objects& objects, const std::string& digest,
+                                const std::string& signature) {
   TRY(const std::string sums, objects.read(digest));
   TRY(Bundle out, parse(sums, format("the object {}", digest.substr(0, 12))));
   for (File& file : out.files_) file.path = objects.path_of(file.digest);
+  if (!signature.empty()) {
+    TRY(out.signature_, objects.read(signature));
+  }
+  return out;
+}
+
+Result<Bundle> Bundle::of_version(const store::Objects& objects,
+                                  const store::ModelVersion& version) {
+  TRY(Bundle out,
+      in_store(objects, version.bundle, version.facts["objects"][kSignatureObject].text()));
+  out.where_ = format("version {} of {}", version.version, version.model);
   return out;
 }
 
@@ -186,7 +198,8 @@ Status Bundle::sign_with(std::string_view private_pem) {
 Status Bundle::check_signature(const std::vector<std::string>& public_pems) const {
   if (signature_.empty()) {
     return fail(Code::kPrecondition, "bundle.not_signed", "{} is not signed", where_)
-        .hint(format("it has no {}: `kingpost package FOLDER --sign KEY` writes one",
+        .hint(format("it has no {}: `kingpost package FOLDER --sign KEY` writes one, and each run "
+                     "with package.sign",
                      kBundleSignature));
   }
   for (const std::string& each : public_pems) {

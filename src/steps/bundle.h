@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "store/objects.h"
+#include "store/registry.h"
 
 namespace kingpost::steps {
 
@@ -17,6 +18,8 @@ namespace kingpost::steps {
 inline constexpr std::string_view kBundleSums = "SHA256SUMS";
 /// An Ed25519 signature of it, 64 bytes; it stands beside the bundle's files and is none of them.
 inline constexpr std::string_view kBundleSignature = "SHA256SUMS.sig";
+/// What a version's facts call the signature among their objects.
+inline constexpr std::string_view kSignatureObject = "signature";
 
 class Bundle {
  public:
@@ -27,9 +30,13 @@ class Bundle {
     std::string path;
   };
 
-  /// `digest` is that of SHA256SUMS. Fails with `store.object_missing`, `store.object_damaged` or
-  /// `bundle.not_one`.
-  static Result<Bundle> in_store(const store::Objects& objects, const std::string& digest);
+  /// `digest` is that of SHA256SUMS; `signature` that of its signature, empty where there is none.
+  /// Fails with `store.object_missing`, `store.object_damaged` or `bundle.not_one`.
+  static Result<Bundle> in_store(const store::Objects& objects, const std::string& digest,
+                                 const std::string& signature = {});
+  /// A registered version's, with the signature that it was registered with. Fails as `in_store`.
+  static Result<Bundle> of_version(const store::Objects& objects,
+                                   const store::ModelVersion& version);
   /// Fails with `bundle.not_one` where SHA256SUMS is missing, is no such list, or names a file
   /// outside of the folder; `bundle.damaged` where a file that it names is missing. Files that it
   /// does not name are left alone.
@@ -49,7 +56,7 @@ class Bundle {
   Result<Json> json(std::string_view name) const;
   /// Reads and checks every file.
   Status verify() const;
-  /// Of SHA256SUMS, as it stands in a folder; empty where it is not signed.
+  /// Of SHA256SUMS, as it stands in a folder or the store; empty where it is not signed.
   const std::string& signature() const { return signature_; }
   /// Signs it for `write_to`. Fails as sign of base/ed25519.h.
   Status sign_with(std::string_view private_pem);

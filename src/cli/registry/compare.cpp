@@ -264,11 +264,11 @@ Status package_command(const Arguments& arguments) {
   if (!arguments.model.empty()) {
     TRY(auto store, open_store(arguments));
     TRY(const auto version, store.journal->registry().resolve(arguments.model));
-    TRY(auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+    TRY(auto bundle, steps::Bundle::of_version(store.objects, version));
     TRY_STATUS(sign_if_asked(arguments, bundle));
     TRY_STATUS(bundle.write_to(folder));
     print(format("{}: version {} of {}, {} files{}\n", folder, version.version, version.model,
-                 bundle.files().size() + 1, arguments.sign.empty() ? "" : ", signed"));
+                 bundle.files().size() + 1, bundle.signature().empty() ? "" : ", signed"));
     return {};
   }
   TRY(const auto pipeline, load(arguments));
@@ -279,11 +279,15 @@ Status package_command(const Arguments& arguments) {
                 "step \"package\" has left no bundle yet")
         .hint("run the pipeline first: kingpost run --to package");
   }
-  TRY(auto bundle, steps::Bundle::in_store(workspace.objects, found->file.digest));
+  // Of the same step as the bundle, which another run may have left without one.
+  TRY(const auto signature,
+      find_file(pipeline, workspace, format("bundle/{}@{}", steps::kBundleSignature, found->step)));
+  TRY(auto bundle, steps::Bundle::in_store(workspace.objects, found->file.digest,
+                                           signature ? signature->file.digest : std::string()));
   TRY_STATUS(sign_if_asked(arguments, bundle));
   TRY_STATUS(bundle.write_to(folder));
   print(format("{}: the last bundle of {}, {} files{}\n", folder, pipeline.path,
-               bundle.files().size() + 1, arguments.sign.empty() ? "" : ", signed"));
+               bundle.files().size() + 1, bundle.signature().empty() ? "" : ", signed"));
   return {};
 }
 

@@ -107,6 +107,10 @@ Status register_command(const Arguments& arguments) {
   fresh.by = arguments.line;
   fresh.file = path;
   fresh.facts = std::move(entry.facts);
+  if (!bundle.signature().empty()) {
+    TRY(const auto sealed, store.objects.seal_text(bundle.signature()));
+    fresh.facts.set("objects", Json::object().set(steps::kSignatureObject, sealed.digest));
+  }
   fresh.facts.set("parity", Json(fresh.facts["parity"]).set("words", entry.parity));
   auto& registry = store.journal->registry();
   TRY(const auto added, registry.add(fresh));

@@ -161,7 +161,7 @@ class Making {
     } else {
       TRY(auto store, open_store(arguments_));
       TRY(const auto found, store.journal->registry().resolve(word));
-      TRY(bundle_, Bundle::in_store(store.objects, found.bundle));
+      TRY(bundle_, Bundle::of_version(store.objects, found));
       model = found.model;
       version = found.version;
     }

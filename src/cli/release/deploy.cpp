@@ -214,7 +214,7 @@ class Deploying {
     }
     TRY(auto store, open_store(arguments_));
     TRY(const auto version, store.journal->registry().resolve(word));
-    TRY(const auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+    TRY(const auto bundle, steps::Bundle::of_version(store.objects, version));
     source_ = {version.model, format("{}", version.version), {}};
     TRY(source_.path, unpacked(bundle, store.objects.folder()));
     return {};

@@ -84,7 +84,7 @@ class Words {
       // Two aliases may stand for one version.
       const std::string name = format("{}/{}", version.model, version.version);
       if (!taken.insert(name).second) continue;
-      TRY(const auto bundle, steps::Bundle::in_store(store.objects, version.bundle));
+      TRY(const auto bundle, steps::Bundle::of_version(store.objects, version));
       TRY(const std::string folder, unpacked(bundle, store.objects.folder()));
       add("--model", format("{}={}", name, folder));
     }

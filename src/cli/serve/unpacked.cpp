@@ -11,7 +11,17 @@ namespace kingpost::cli {
 Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& store) {
   const std::string folder = resolve_path(store, "serving/" + bundle.digest());
   const auto there = steps::Bundle::in_folder(folder);
-  if (there && there->digest() == bundle.digest() && there->verify()) return folder;
+  if (there && there->digest() == bundle.digest() && there->verify()) {
+    if (there->signature() == bundle.signature()) return folder;
+    // Servers may read the folder now: the bundle is the same, and another has signed it.
+    const std::string path = resolve_path(folder, std::string(steps::kBundleSignature));
+    if (bundle.signature().empty()) {
+      TRY_STATUS(remove_file(path));
+    } else {
+      TRY_STATUS(write_durably(path, bundle.signature()));
+    }
+    return folder;
+  }
   std::error_code fault;
   std::filesystem::remove_all(folder, fault);
   TRY_STATUS(make_folders(parent_of(folder)));

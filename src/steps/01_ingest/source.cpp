@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/environment.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "engines/archive/stream.h"
@@ -21,22 +22,6 @@ namespace kingpost::steps::ingest {
 namespace {
 
 constexpr std::size_t kLook = 1U << 20U;
-
-Result<std::string> with_environment(std::string path) {
-  std::size_t open = 0;
-  while ((open = path.find("${env:")) != std::string::npos) {
-    const std::size_t close = path.find('}', open);
-    const std::string name = path.substr(open + 6, close - open - 6);
-    const char* value = std::getenv(name.c_str());
-    if (value == nullptr) {
-      return fail(Code::kInvalidInput, "ingest.environment_missing",
-                  "the environment variable {} is not set", name)
-          .hint("export it before the command");
-    }
-    path.replace(open, close - open + 1, value);
-  }
-  return path;
-}
 
 class Look {
  public:
@@ -353,7 +338,7 @@ std::string missing_hint(const std::string& path) {
 
 Result<std::vector<std::string>> source_files(const Node& node, const Settings& settings) {
   const Node& path_node = node.at("path");
-  auto replaced = with_environment(path_node.text);
+  auto replaced = with_environment(path_node.text, "ingest.environment_missing");
   if (!replaced) return std::move(replaced).error().at(path_node.mark.place());
   const std::string& written = *replaced;
   // A path counts from the folder of the file that it is written in.

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/ed25519.h"
+#include "base/environment.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -28,6 +30,31 @@ constexpr std::size_t kLargestCard = 1U << 20U;
 std::string card_path(const Node& section, const Settings& settings) {
   const std::string path = section.text_at("card");
   return path.empty() ? path : resolve_path(settings.folder, path);
+}
+
+// The private key that signs, as PEM; empty where none is named. It is read for each use and kept
+// nowhere. Fails with `package.sign_unusable`, without a word of what the file holds.
+Result<std::string> signing_key(const Node& section, const Settings& settings) {
+  constexpr std::size_t kLargestKey = 1U << 16U;
+  const std::string word = section.text_at("sign");
+  if (word.empty()) return std::string();
+  const auto unusable = [&](std::string_view why) {
+    return fail(Code::kInvalidInput, "package.sign_unusable", "\"{}\" cannot sign: {}",
+                shown(word, 200), why)
+        .hint(
+            "name a private key of Ed25519, relative to the pipeline file; `kingpost keys new "
+            "NAME` makes one");
+  };
+  const auto replaced = with_environment(word, "package.sign_unusable");
+  if (!replaced) return unusable(replaced.error().what());
+  const std::string path = resolve_path(settings.folder, *replaced);
+  // A value of the environment is not shown, not even as part of a path.
+  if (!exists(path)) return unusable("there is no such file");
+  if (!stamp_of(path)) return unusable("it is no file");
+  auto pem = read_file(path, kLargestKey);
+  if (!pem) return unusable("it cannot be read");
+  if (const auto known = public_pem_of(*pem); !known) return unusable(known.error().what());
+  return std::move(*pem);
 }
 
 class Packing {
@@ -51,10 +78,24 @@ class Packing {
     outcome_.report.set("bytes", bytes_ + file.bytes).set("exact", material_.exact);
     outcome_.counts = {{"files", std::ssize(files_) + 1}, {"KiB", (bytes_ + file.bytes) / 1024}};
     outcome_.output.put(std::move(file));
+    TRY_STATUS(sign_sums(sums));
     return std::move(outcome_);
   }
 
  private:
+  // Beside the bundle and no part of it: a bundle is the same whoever signs it.
+  Status sign_sums(const std::string& sums) {
+    TRY(const std::string key, signing_key(context_.section, context_.settings));
+    if (key.empty()) return {};
+    TRY(const std::string signature, sign(key, sums));
+    TRY(const std::string pem, public_pem_of(key));
+    TRY(const std::string fingerprint, fingerprint_of(pem));
+    outcome_.report.set("signed_by", fingerprint);
+    TRY(records::File file, seal_bytes(context_, format("bundle/{}", kBundleSignature), signature));
+    outcome_.output.put(std::move(file));
+    return {};
+  }
+
   Status add(const std::string& name, std::string_view bytes) {
     TRY(records::File file, seal_bytes(context_, "bundle/" + name, bytes));
     bytes_ += file.bytes;
@@ -213,6 +254,10 @@ void check(CheckContext& context) {
                                 format("\"{}\" is no SPDX licence expression", shown(licence)),
                                 "e.g. MIT, or Apache-2.0 OR LicenseRef-ours"));
   }
+  if (const auto key = signing_key(context.section, context.settings); !key) {
+    context.faults.add(fault_at(context.section.at("sign").mark, "package.sign_unusable",
+                                key.error().what(), key.error().hint()));
+  }
   const std::string path = card_path(context.section, context.settings);
   if (path.empty()) return;
   const Mark& mark = context.section.at("card").mark;
@@ -246,6 +291,12 @@ Result<Json> key_parts(KeyContext& context) {
   if (!path.empty()) {
     TRY(std::string digest, sha256_of_file(path));
     out.set("card", std::move(digest));
+  }
+  TRY(const std::string key, signing_key(context.section, context.settings));
+  if (!key.empty()) {
+    TRY(const std::string pem, public_pem_of(key));
+    TRY(std::string fingerprint, fingerprint_of(pem));
+    out.set("signed_by", std::move(fingerprint));
   }
   return out;
 }

@@ -12,9 +12,11 @@ inline constexpr int kVersion = 6;
 
 const Field& spec();
 void check(CheckContext& context);
-/// The program's version, the team's text, and the sections that the lineage names.
+/// The program's version, the team's text, the sections that the lineage names, and the public half
+/// of the key that signs.
 Result<Json> key_parts(KeyContext& context);
-/// Leaves the files `bundle/NAME` and `bundle/SHA256SUMS` (steps/bundle.h).
+/// Leaves the files `bundle/NAME`, `bundle/SHA256SUMS` and, where a key is named,
+/// `bundle/SHA256SUMS.sig` (steps/bundle.h).
 Result<Outcome> run(RunContext& context);
 
 }  // namespace kingpost::steps::package

@@ -25,6 +25,9 @@ const Field& spec() {
                   {.name = "licence",
                    .kind = FieldKind::kText,
                    .doc = "of the model, as an SPDX expression, for its lists of parts"},
+                  {.name = "sign",
+                   .kind = FieldKind::kPath,
+                   .doc = "private key that signs the bundle, of `kingpost keys new`"},
               }};
     return object_of({.name = "package", .doc = "15: one bundle of files for the winner"},
                      std::move(top));

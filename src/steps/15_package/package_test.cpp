@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/digest.h"
+#include "base/ed25519.h"
 #include "base/files.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -356,6 +357,60 @@ TEST(Package, LineageNamesNoMachine) {
   EXPECT_TRUE(lineage["sources"].is_null());
   for (const Bundle::File& file : bundle.files()) {
     EXPECT_THAT(*bundle.bytes(file.name), Not(HasSubstr(h->folder.path()))) << file.name;
+  }
+}
+
+TEST(Package, IsSignedByTheKeyOfTheFileAndStaysTheSameBundle) {
+  const auto h = project(Task::kNumber);
+  const KeyPair pair = make_key_pair();
+  const KeyPair other = make_key_pair();
+  h->folder.write("team", pair.private_pem);
+  h->folder.write("other", other.private_pem);
+  const auto signature_of = [](const Outcome& outcome) {
+    const records::File* file = outcome.output.find_file("bundle/SHA256SUMS.sig");
+    return file == nullptr ? std::string() : file->digest;
+  };
+  const Outcome plain = packed(*h);
+  const Outcome ours = packed(*h, "sign: team\n");
+  const Outcome again = packed(*h, "sign: ./team\n");
+  const Outcome theirs = packed(*h, "sign: other\n");
+  EXPECT_EQ(signature_of(plain), "");
+  EXPECT_EQ(signature_of(ours), signature_of(again));
+  EXPECT_NE(signature_of(ours), signature_of(theirs));
+  for (const Outcome* each : {&ours, &again, &theirs}) {
+    EXPECT_EQ(digest_of(*each), digest_of(plain));
+  }
+  EXPECT_EQ(ours.report["signed_by"].text(), fingerprint_of(pair.public_pem).value());
+  const auto bundle = Bundle::in_store(*h->objects, digest_of(ours), signature_of(ours)).value();
+  EXPECT_TRUE(bundle.check_signature({other.public_pem, pair.public_pem}));
+  EXPECT_FALSE(bundle.check_signature({other.public_pem}));
+  EXPECT_FALSE(bundle_of(*h, ours).check_signature({pair.public_pem}));
+}
+
+TEST(Package, OfAKeyTheStoreGetsNothing) {
+  const auto h = project(Task::kNumber);
+  const KeyPair pair = make_key_pair();
+  h->folder.write("team", pair.private_pem);
+  const Outcome outcome = packed(*h, "sign: team\n");
+  const std::string secret = split(pair.private_pem, '\n').at(1);
+  for (const std::string& digest : h->objects->list()) {
+    EXPECT_THAT(h->objects->read(digest).value(), Not(HasSubstr(secret)));
+  }
+  EXPECT_THAT(outcome.report.dump(), Not(HasSubstr(secret)));
+}
+
+TEST(Package, RefusesAKeyThatCannotSign) {
+  const auto h = project(Task::kNumber);
+  const KeyPair pair = make_key_pair();
+  h->folder.write("team.pub", pair.public_pem);
+  h->folder.write("torn", pair.private_pem.substr(0, 40));
+  h->folder.write("empty", "");
+  for (const char* each : {"none", "team.pub", "torn", "empty", ".", "/dev/zero"}) {
+    h->faults = Faults();
+    h->file(format("sign: {}\n", each), spec(), "package", "mae");
+    h->check(check);
+    ASSERT_THAT(test::fault_ids(h->faults), ElementsAre("package.sign_unusable")) << each;
+    EXPECT_THAT(h->faults.errors()[0].what(), HasSubstr(each));
   }
 }
 

@@ -96,6 +96,13 @@ class Registering {
     }
     TRY(version.facts, facts_of(context_, winner));
     version.facts.set("parity", parity_);
+    const records::File* signature =
+        context_.input.find_file(format("bundle/{}", kBundleSignature));
+    if (signature != nullptr) {
+      Json objects = version.facts["objects"];
+      objects.set(kSignatureObject, signature->digest);
+      version.facts.set("objects", std::move(objects));
+    }
     return registry().add(version);
   }
 

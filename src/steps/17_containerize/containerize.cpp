@@ -39,7 +39,11 @@ class Containerizing {
   Result<Outcome> run() {
     outcome_.output = context_.input;
     TRY(const Json version, json_of(context_, "version.json"));
-    TRY(const Bundle bundle, Bundle::in_store(context_.objects, version["bundle"].text()));
+    const records::File* signature =
+        context_.input.find_file(format("bundle/{}", kBundleSignature));
+    TRY(const Bundle bundle,
+        Bundle::in_store(context_.objects, version["bundle"].text(),
+                         signature == nullptr ? std::string() : signature->digest));
     TRY(Request request,
         request_of(context_.section, version["model"].text(), version["version"].integer()));
     TRY(request.serving, serving_of(context_.pipeline.at("serve")));
