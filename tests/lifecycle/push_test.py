@@ -5,6 +5,7 @@ should give. The real ones are in tests/clients."""
 import hashlib
 import json
 import shutil
+import socket
 import sys
 import unittest
 from pathlib import Path
@@ -24,6 +25,15 @@ def write_bundle(folder, text):
     (folder / "SHA256SUMS").write_text(f"{digest}  card.md\n")
 
 
+def has_six():
+    try:
+        with socket.socket(socket.AF_INET6) as made:
+            made.bind(("::1", 0))
+            return True
+    except OSError:
+        return False
+
+
 class Pushes(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -39,8 +49,8 @@ class Pushes(unittest.TestCase):
     def tearDownClass(cls):
         cls.project.close()
 
-    def registry(self, *words):
-        out = Registry(*words)
+    def registry(self, *words, **more):
+        out = Registry(*words, **more)
         self.addCleanup(out.close)
         return out
 
@@ -155,6 +165,34 @@ class Pushes(unittest.TestCase):
                 done = self.push(registry, env={place: str(where)})
                 self.assertIn("error[containerize.credentials_malformed]", done.err)
                 self.assertIn(name, done.err)
+
+    def test_a_repository_has_users_of_its_own(self):
+        wrong, right = {"auth": "eDp5"}, {"auth": "dTpw"}
+        registry = self.registry("bearer")
+        for auths, is_in in (({"": wrong, "/team/late": right}, True),
+                             ({"": wrong, "/team": right}, True),
+                             ({"": right, "/team": wrong}, False),
+                             ({"/team": right, "/team/late": wrong}, False),
+                             ({"": right, "/tea": wrong, "/team/later": wrong}, True)):
+            with self.subTest(auths):
+                self.project.write("auth.json", json.dumps(
+                    {"auths": {registry.host + key: value for key, value in auths.items()}}))
+                where = {"REGISTRY_AUTH_FILE": str(self.project.folder / "auth.json")}
+                if is_in:
+                    self.pushed(registry, env=where)
+                else:
+                    done = self.push(registry, env=where)
+                    self.assertIn("error[containerize.registry_denied]", done.err)
+
+    @unittest.skipUnless(has_six(), "no IPv6 on this machine")
+    def test_a_registry_at_an_address_of_ipv6(self):
+        for access in ("open", "basic", "bearer"):
+            with self.subTest(access):
+                registry = self.registry(access, address="::1")
+                pushed = self.pushed(registry, login=True)
+                self.assertEqual((pushed["ref"], pushed["sent"]),
+                                 (f"{registry.host}/team/late:1", 5))
+        self.refused("containerize.registry_denied", self.registry("basic", address="::1"))
 
     def test_what_only_a_push_takes_is_refused_without_one(self):
         for words in (("--insecure",), ("--mount-from", "team/base")):

@@ -5,6 +5,7 @@ answers of registries that do not let everybody in or do not do as they should."
 import hashlib
 import json
 import re
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -12,16 +13,20 @@ from urllib.parse import parse_qs, urlsplit
 USER = "dTpw"  # u:p
 
 
+class SixServer(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 class Registry:
     """`access`: open, basic or bearer. `fault`: what goes wrong, see Handler."""
 
-    def __init__(self, access="open", fault=None):
+    def __init__(self, access="open", fault=None, address="127.0.0.1"):
         self.access, self.fault = access, fault
         self.blobs, self.manifests, self.lines = {}, {}, []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = (SixServer if ":" in address else ThreadingHTTPServer)((address, 0), Handler)
         self.server.registry = self
         self.port = self.server.server_address[1]
-        self.host = f"127.0.0.1:{self.port}"
+        self.host = f"[{address}]:{self.port}" if ":" in address else f"{address}:{self.port}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 

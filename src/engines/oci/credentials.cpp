@@ -97,15 +97,28 @@ std::vector<std::string> places() {
   return out;
 }
 
+// From the most specific to the registry as a whole, which has several names.
+std::vector<std::string> keys_of(const Reference& reference) {
+  std::vector<std::string> out;
+  std::string path = reference.repository;
+  while (!path.empty()) {
+    out.push_back(format("{}/{}", reference.registry, path));
+    const std::size_t slash = path.rfind('/');
+    path.resize(slash == std::string::npos ? 0 : slash);
+  }
+  const std::string address = "https://" + reference.registry;
+  out.insert(out.end(), {reference.registry, address, address + "/"});
+  if (reference.registry == "docker.io") out.emplace_back(kHubKey);
+  return out;
+}
+
 }  // namespace
 
-Result<std::string> credentials_for(const std::string& registry, std::string_view config) {
+Result<std::string> credentials_for(const Reference& reference, std::string_view config) {
   const auto json = parse_json(config);
   if (!json) return malformed(json.error().what());
   const Json& all = (*json)["auths"];
-  std::vector<std::string> keys{registry, "https://" + registry, "https://" + registry + "/"};
-  if (registry == "docker.io") keys.emplace_back(kHubKey);
-  for (const std::string& key : keys) {
+  for (const std::string& key : keys_of(reference)) {
     const std::string& text = all[key]["auth"].text();
     if (text.empty()) continue;
     if (!is_base64(text)) return malformed(format("auth of {} is no base64", shown(key)));
@@ -114,11 +127,11 @@ Result<std::string> credentials_for(const std::string& registry, std::string_vie
   return std::string();
 }
 
-Result<std::string> credentials_of_user(const std::string& registry) {
+Result<std::string> credentials_of_user(const Reference& reference) {
   for (const std::string& path : places()) {
     if (!exists(path)) continue;
     TRY(const std::string text, read_file(path, kLargestConfig));
-    auto found = credentials_for(registry, text);
+    auto found = credentials_for(reference, text);
     if (!found) return std::move(found).error().detail(format("in {}", path));
     if (!found->empty()) return found;
   }

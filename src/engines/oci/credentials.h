@@ -6,18 +6,21 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "engines/oci/reference.h"
 
 namespace kingpost::oci {
 
 /// User and password in base64, as the header of basic authentication has them, out of the text of
-/// Docker's config.json; "" where it has none for this registry, as where a helper program keeps
-/// them. Fails with `containerize.credentials_malformed`.
-Result<std::string> credentials_for(const std::string& registry, std::string_view config);
+/// Docker's config.json or of an auth.json: of the repository, else of the next of the namespaces
+/// around it, else of the registry (containers-auth.json(5)); "" where it has none of these, as
+/// where a helper program keeps them. Fails with `containerize.credentials_malformed`.
+Result<std::string> credentials_for(const Reference& reference, std::string_view config);
 
-/// Of the first file that knows the registry: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json,
-/// $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json, and, where
-/// Docker's is not named, ~/.docker/config.json; "" where there is none.
-Result<std::string> credentials_of_user(const std::string& registry);
+/// Of the first file that knows the repository, a namespace around it or the registry:
+/// $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json, $XDG_RUNTIME_DIR/containers/auth.json,
+/// $XDG_CONFIG_HOME/containers/auth.json, and, where Docker's is not named, ~/.docker/config.json;
+/// "" where there is none.
+Result<std::string> credentials_of_user(const Reference& reference);
 
 /// A header WWW-Authenticate (RFC 9110, 11.6.1), the first scheme of it that we know.
 struct Challenge {

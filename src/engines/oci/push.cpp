@@ -243,7 +243,7 @@ class Pushing {
 
 Result<Pushed> push_image(const Image& image, const Reference& reference, const std::string& folder,
                           const PushOptions& options) {
-  TRY(std::string credentials, credentials_of_user(reference.registry));
+  TRY(std::string credentials, credentials_of_user(reference));
   TRY(HttpClient client, HttpClient::open());
   Session session(std::move(client), reference, options, std::move(credentials));
   return Pushing(std::move(session), image, reference, folder, options).run();

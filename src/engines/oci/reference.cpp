@@ -2,7 +2,11 @@
 // The grammar of the distribution specification, read by hand: its regular expressions backtrack.
 #include "engines/oci/reference.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "base/text.h"
 
@@ -38,12 +42,38 @@ bool is_component(std::string_view text) {
   return true;
 }
 
+bool is_port(std::string_view text) {
+  const auto port = parse_integer(text);
+  return port && *port >= 1 && *port <= 65535;
+}
+
+// What lies between the brackets of [ADDRESS] or [ADDRESS]:PORT; empty where no bracket opens or
+// none closes it.
+std::string bracketed(std::string_view host) {
+  if (!starts_with(host, "[")) return {};
+  const std::size_t close = host.find(']');
+  return close == std::string_view::npos ? std::string() : std::string(host.substr(1, close - 1));
+}
+
+// Nothing for a text that is no address of IPv6; a zone is part of none.
+std::optional<in6_addr> address_of(const std::string& text) {
+  in6_addr out{};
+  if (::inet_pton(AF_INET6, text.c_str(), &out) != 1) return std::nullopt;
+  return out;
+}
+
+bool is_bracketed_host(std::string_view text) {
+  const std::string address = bracketed(text);
+  const std::string_view rest = text.substr(std::min(text.size(), address.size() + 2));
+  // Registries take letters and colons there, and no IPv4 with points.
+  const bool plain = address.find('.') == std::string::npos && address_of(address).has_value();
+  return plain && (rest.empty() || (rest.front() == ':' && is_port(rest.substr(1))));
+}
+
 bool is_host(std::string_view text) {
+  if (starts_with(text, "[")) return is_bracketed_host(text);
   const std::size_t colon = text.find(':');
-  if (colon != std::string_view::npos) {
-    const auto port = parse_integer(text.substr(colon + 1));
-    if (!port || *port < 1 || *port > 65535) return false;
-  }
+  if (colon != std::string_view::npos && !is_port(text.substr(colon + 1))) return false;
   for (const std::string& part : split(text.substr(0, colon), '.')) {
     const bool plain = std::all_of(part.begin(), part.end(),
                                    [](char c) { return is_letter_or_digit(c) || c == '-'; });
@@ -70,6 +100,10 @@ Error malformed(std::string_view text, std::string_view why) {
 }  // namespace
 
 bool Reference::is_local() const {
+  if (starts_with(registry, "[")) {
+    const auto address = address_of(bracketed(registry));
+    return address && IN6_IS_ADDR_LOOPBACK(&*address);
+  }
   const std::string host = lower(registry.substr(0, registry.find(':')));
   if (host == "localhost") return true;
   // An address, not a name that begins like one.
@@ -90,7 +124,7 @@ Result<Reference> parse_reference(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash != std::string_view::npos) {
     const std::string_view first = text.substr(0, slash);
-    if (first == "localhost" || first.find_first_of(".:") != std::string_view::npos) {
+    if (first == "localhost" || first.find_first_of(".:[") != std::string_view::npos) {
       if (!is_host(first)) {
         return malformed(text, format("\"{}\" is no host", shown(first)));
       }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names of images, as registries take them: HOST[:PORT]/PATH[:TAG].
+// Names of images, as registries take them: HOST[:PORT]/PATH[:TAG]; an address of IPv6 stands in
+// brackets.
 #pragma once
 
 #include <string>

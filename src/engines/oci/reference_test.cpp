@@ -21,6 +21,16 @@ TEST(Reference, IsTakenApart) {
   EXPECT_TRUE(parse_reference("localhost/late")->is_local());
   EXPECT_TRUE(parse_reference("127.0.0.1:5000/a__b--c.d")->is_local());
   EXPECT_TRUE(parse_reference("127.8.0.255/late")->is_local());
+  const auto six = parse_reference("[::1]:5000/team/late:3").value();
+  EXPECT_EQ(six.registry, "[::1]:5000");
+  EXPECT_EQ(six.repository, "team/late");
+  EXPECT_EQ(six.tag, "3");
+  EXPECT_TRUE(six.is_local());
+  EXPECT_TRUE(parse_reference("[0:0:0:0:0:0:0:1]/late")->is_local());
+  EXPECT_EQ(parse_reference("[2001:DB8::5]/late")->tag, "latest");
+  for (const char* other : {"[::2]/a", "[fe80::1]:5000/a", "[::]/a"}) {
+    EXPECT_FALSE(parse_reference(other)->is_local()) << other;
+  }
   for (const char* other : {"localhost.evil.org/late", "127.0.0.1.evil.com/late", "127.evil.com/a",
                             "127.0.0.x/a", "127.0.0.256/a", "128.0.0.1/a"}) {
     EXPECT_FALSE(parse_reference(other)->is_local()) << other;
@@ -41,7 +51,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "late:", "late:-1", "late:a b", "late:1:2", "late:a/b", "a___b", "a..b", "-a",
                     "a-", ".a", "late@sha256:00", "host.local:0/late", "host.local:70000/late",
                     "host.local:x/late", "-host.local/late", "host..local/late", "a\nb",
-                    "user@host.local/late", "http://host.local/late", "late:\xC3\xA4"));
+                    "user@host.local/late", "http://host.local/late", "[::1]:5000", "[::1/late",
+                    "::1/late", "[]/late", "[::1]x/late", "[::1]:0/late", "[::1]:/late",
+                    "[::g]/late", "[fe80::1%lo]/late", "[::ffff:127.0.0.1]/late", "[[::1]]/late",
+                    "x[::1]/late", "[localhost]/late", "late:\xC3\xA4"));
 
 TEST(Reference, IsNotLongerThanRegistriesTake) {
   EXPECT_TRUE(parse_reference(std::string(245, 'a')));
