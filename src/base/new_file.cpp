@@ -3,12 +3,16 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <climits>
 #include <filesystem>
+#include <thread>
+#include <utility>
 
+#include "base/failpoint.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -72,6 +76,42 @@ Status NewFile::keep() {
   TRY_STATUS(sync_file(temporary_));
   TRY_STATUS(rename_file(temporary_, path_));
   return sync_folder(parent_of(path_));
+}
+
+Result<FolderTurn> FolderTurn::take(const std::string& folder, std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds kLook{20};
+  FolderTurn turn(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (turn.file_ < 0) return file_error(errno, "open", folder);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (::flock(turn.file_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) break;
+    if (std::chrono::steady_clock::now() > until) {
+      return fail(Code::kConflict, "file.folder_busy",
+                  "another process does not come to an end of putting files into {}",
+                  shown(folder, 200))
+          .hint("let it go on, or end it, and repeat the command");
+    }
+    std::this_thread::sleep_for(kLook);
+  }
+  return turn;
+}
+
+FolderTurn::FolderTurn(FolderTurn&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
+
+FolderTurn::~FolderTurn() {
+  if (file_ >= 0) ::close(file_);
+}
+
+Status keep_both(NewFile& first, NewFile& second) {
+  TRY_STATUS(sync_file(first.temporary_));
+  TRY_STATUS(sync_file(second.temporary_));
+  const std::string folder = parent_of(first.path_);
+  TRY(const FolderTurn turn, FolderTurn::take(folder));
+  TRY_STATUS(check_place(second.path_));
+  TRY_STATUS(rename_file(first.temporary_, first.path_));
+  failpoint("half_of_both_kept");
+  TRY_STATUS(rename_file(second.temporary_, second.path_));
+  return sync_folder(folder);
 }
 
 }  // namespace kingpost

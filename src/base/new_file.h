@@ -3,6 +3,7 @@
 // of such.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,9 +39,35 @@ class NewFile {
   Status keep();
 
  private:
+  friend Status keep_both(NewFile& first, NewFile& second);
+
   std::string path_;
   std::string temporary_;
   int number_ = -1;
 };
+
+/// The turn of one process among those that put things into a folder which belong together. It
+/// leaves no file, and the kernel ends it with the process. Where the file system has no such locks
+/// everybody has his turn at once.
+class FolderTurn {
+ public:
+  /// Waits for it. Fails with `file.folder_busy` where it does not come, or as files do.
+  static Result<FolderTurn> take(const std::string& folder,
+                                 std::chrono::milliseconds patience = std::chrono::minutes(1));
+  FolderTurn(FolderTurn&& other) noexcept;
+  FolderTurn& operator=(FolderTurn&&) = delete;
+  FolderTurn(const FolderTurn&) = delete;
+  FolderTurn& operator=(const FolderTurn&) = delete;
+  ~FolderTurn();
+
+ private:
+  explicit FolderTurn(int file) : file_(file) {}
+  int file_ = -1;
+};
+
+/// Two files of one folder that belong together: both are whole before either has its name, and
+/// `first` has it an instant before `second`. Of several processes each leaves a pair of its own.
+/// Fails as `FolderTurn::take` and `keep`.
+Status keep_both(NewFile& first, NewFile& second);
 
 }  // namespace kingpost

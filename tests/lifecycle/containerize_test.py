@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -196,6 +197,89 @@ class Images(HomesCase):
             blob = (self.project.folder / "both/blobs/sha256" / digest).read_bytes()
             self.assertEqual(hashlib.sha256(blob).hexdigest(), digest)
         self.assertEqual(list(self.project.folder.glob("both.*.part")), [])
+
+    def lock_of(self, name):
+        return json.loads(self.project.read(f"{name}.lock.json"))
+
+    def archive_image(self, name):
+        with tarfile.open(self.project.folder / name) as archive:
+            index = json.load(archive.extractfile("index.json"))
+            tags, = json.load(archive.extractfile("manifest.json"))
+        entry, = index["manifests"]
+        return entry["digest"], tags["RepoTags"][0]
+
+    def stopped_at(self, point, *words):
+        """A run that has stopped there."""
+        process = self.project.start("containerize", MODEL, *words, env={"KINGPOST_STOP_AT": point})
+        self.addCleanup(process.kill)
+        while not Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].startswith(" T"):
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        return process
+
+    def go_on(self, *processes):
+        processes[0].send_signal(signal.SIGCONT)
+        return [each.communicate()[1] for each in processes]
+
+    def test_the_lock_is_that_of_the_layout_beside_it_whoever_else_comes(self):
+        first = self.stopped_at("containerize_lock_kept", "--out", "raced", "--ref", "first:1")
+        other = self.project.start("containerize", MODEL, "--out", "raced", "--ref", "second:2")
+        time.sleep(1)
+        texts = self.go_on(first, other)
+        self.assertEqual([first.returncode == 0, other.returncode == 0], [True, False], texts)
+        self.assertIn("error[containerize.folder_taken]", texts[1])
+        self.assertEqual(self.lock_of("raced")["ref"], "first:1")
+        self.assertEqual(self.lock_of("raced")["image"],
+                         layout_image(self.project.folder / "raced")[0])
+        self.assertEqual(sorted(path.name for path in self.project.folder.glob("raced*")),
+                         ["raced", "raced.lock.json"])
+
+    def test_the_last_of_two_archives_has_its_own_lock(self):
+        words = ("--docker-archive", "pair.tar", "--ref")
+        first = self.stopped_at("half_of_both_kept", *words, "first:1")
+        self.assertFalse((self.project.folder / "pair.tar").exists())
+        other = self.project.start("containerize", MODEL, *words, "second:2")
+        time.sleep(1)
+        self.go_on(first, other)
+        self.assertEqual((first.returncode, other.returncode), (0, 0))
+        digest, tag = self.archive_image("pair.tar")
+        self.assertEqual(tag, "second:2")
+        self.assertEqual((self.lock_of("pair.tar")["image"], self.lock_of("pair.tar")["ref"]),
+                         (digest, tag))
+
+    def test_killed_between_lock_and_archive_both_are_whole_and_told_apart(self):
+        words = ("--docker-archive", "torn.tar", "--ref")
+        self.make(*words, "old:1")
+        kept = (self.project.folder / "torn.tar").read_bytes(), self.lock_of("torn.tar")
+        done = self.project.command("containerize", MODEL, *words, "new:1",
+                                    env={"KINGPOST_KILL_AT": "containerize_layer:4"})
+        self.assertEqual(done.code, -9, str(done))
+        self.assertEqual((self.project.folder / "torn.tar").read_bytes(), kept[0])
+        self.assertEqual(self.lock_of("torn.tar"), kept[1])
+        done = self.project.command("containerize", MODEL, *words, "new:1",
+                                    env={"KINGPOST_KILL_AT": "half_of_both_kept"})
+        self.assertEqual(done.code, -9, str(done))
+        self.assertEqual(self.archive_image("torn.tar")[1], "old:1")
+        self.assertEqual(self.lock_of("torn.tar")["ref"], "new:1")
+        self.make(*words, "new:1")
+        self.assertEqual(self.archive_image("torn.tar"),
+                         (self.lock_of("torn.tar")["image"], "new:1"))
+        self.assertEqual(sorted(path.name for path in self.project.folder.glob("torn*")),
+                         ["torn.tar", "torn.tar.lock.json"])
+
+    def test_layout_and_archive_have_places_of_their_own(self):
+        for out, archive in (("same", "same"), ("same", "./same"), ("same", "same.lock.json"),
+                             ("same.lock.json", "same"), ("same", "same/a.tar")):
+            if archive == "same/a.tar":
+                (self.project.folder / "same").mkdir()
+            self.refused("containerize.same_place", "--out", out, "--docker-archive", archive)
+        (self.project.folder / "odd.tar.lock.json").mkdir()
+        self.refused("file.not_regular", "--docker-archive", "odd.tar")
+
+    def test_options_without_effect(self):
+        self.project.command("package", "loose", "--model", MODEL)
+        for words in (("--set", "engine.threads=1"), ("--profile", "fast")):
+            self.refused("containerize.no_effect", "--out", "x", *words, model="./loose")
 
     def test_a_signature_goes_along(self):
         folder = self.project.folder / "signed"

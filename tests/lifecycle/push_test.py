@@ -199,6 +199,10 @@ class Pushes(unittest.TestCase):
             done = self.containerize("./late", "--out", "none", *words)
             self.assertIn("error[containerize.no_effect]", done.err)
 
+    def test_a_tag_to_mount_from_is_refused(self):
+        done = self.push(self.registry(), "--mount-from", "team/base:3")
+        self.assertIn("error[containerize.no_effect]: the tag 3 of --mount-from", done.err)
+
     def test_the_repository_to_mount_from_is_one(self):
         done = self.push(self.registry(), "--mount-from", "../x")
         self.assertIn("error[containerize.ref_malformed]", done.err)

@@ -32,11 +32,17 @@ Error taken(const std::string& path) {
       .hint("name a new folder by --out");
 }
 
+/// Beside a layout or an archive, and named after it.
+std::string lock_of(const std::string& path) {
+  return path + ".lock.json";
+}
+
 /// Where the layout is built: beside the folder that it becomes, so that a rename is enough.
 class Layout {
  public:
   explicit Layout(std::string path) : path_(std::move(path)) {
     remove_abandoned(path_, "part");
+    remove_abandoned(lock_of(path_), "part");
     temporary_ = format("{}.{}.part", path_, ::getpid());
     clear();
   }
@@ -46,10 +52,17 @@ class Layout {
 
   const std::string& temporary() const { return temporary_; }
 
-  Status keep() {
-    // Only an empty folder gives way to a rename: of two at once, one is refused.
+  /// With its lock, which has its name an instant before: a layout is never without its own, and
+  /// of two at once one is refused and leaves nothing.
+  Status keep(NewFile& lock) {
+    TRY(const FolderTurn turn, FolderTurn::take(parent_of(path_)));
+    if (is_taken(path_)) return taken(path_);
+    TRY_STATUS(lock.keep());
+    failpoint("containerize_lock_kept");
+    // Only an empty folder gives way to a rename.
     if (auto renamed = rename_file(temporary_, path_); !renamed) {
       if (is_taken(path_)) return taken(path_);
+      ::unlink(lock_of(path_).c_str());
       return renamed;
     }
     return sync_folder(parent_of(path_));
@@ -77,11 +90,7 @@ class Making {
     TRY(const image::Programs programs, image::programs_here());
     TRY_STATUS(open_folder());
     TRY(built_, image::build_image(*bundle_, request_, programs, folder_));
-    if (!arguments_.archive.empty()) {
-      const std::string path = absolute_path(arguments_.archive);
-      TRY_STATUS(oci::write_archive(built_.image, request_.reference, folder_, path));
-      TRY_STATUS(write_durably(path + ".lock.json", built_.lock.pretty()));
-    }
+    if (!archive_.empty()) TRY_STATUS(keep_archive());
     // Before the layout is there: the same command can be repeated where the registry fails.
     TRY_STATUS(push());
     if (layout_) TRY_STATUS(keep_layout());
@@ -91,25 +100,33 @@ class Making {
 
  private:
   Status hold_options() const {
+    const std::string_view option = file_option(arguments_);
+    if (arguments_.file.empty() && !option.empty() && is_folder(arguments_.words.at(0))) {
+      return refuse("containerize.no_effect", option,
+                    "on a bundle's folder, which belongs to no pipeline file unless -f names one");
+    }
     if (!arguments_.push.empty()) return {};
-    const std::string_view option = arguments_.insecure              ? "--insecure"
-                                    : !arguments_.mount_from.empty() ? "--mount-from"
-                                                                     : "";
-    if (option.empty()) return {};
-    return fail(Code::kInvalidInput, "containerize.no_effect", "{} has no effect without --push",
-                option)
-        .hint("take it out, or name the registry by --push");
+    if (arguments_.insecure) {
+      return refuse("containerize.no_effect", "--insecure", "without --push");
+    }
+    if (!arguments_.mount_from.empty()) {
+      return refuse("containerize.no_effect", "--mount-from", "without --push");
+    }
+    return {};
   }
 
-  // A layout is never without its lock, whenever this is killed.
+  Status keep_archive() const {
+    NewFile archive(archive_);
+    NewFile lock(lock_of(archive_));
+    TRY_STATUS(oci::write_archive(built_.image, request_.reference, folder_, archive));
+    TRY_STATUS(lock.write(built_.lock.pretty()));
+    return keep_both(lock, archive);
+  }
+
   Status keep_layout() {
-    if (is_taken(out_)) return taken(out_);
-    const std::string lock = out_ + ".lock.json";
-    TRY_STATUS(write_durably(lock, built_.lock.pretty()));
-    if (auto kept = layout_->keep(); !kept) {
-      if (!is_taken(out_)) ::unlink(lock.c_str());
-      return kept;
-    }
+    NewFile lock(lock_of(out_));
+    TRY_STATUS(lock.write(built_.lock.pretty()));
+    TRY_STATUS(layout_->keep(lock));
     failpoint("containerize_layout_kept");
     return {};
   }
@@ -129,21 +146,31 @@ class Making {
   // Before any work is done.
   Status check_places() {
     if (!arguments_.archive.empty()) {
-      TRY_STATUS(NewFile(absolute_path(arguments_.archive)).check());
+      archive_ = absolute_path(arguments_.archive);
+      TRY_STATUS(NewFile(archive_).check());
+      TRY_STATUS(NewFile(lock_of(archive_)).check());
     }
     if (arguments_.out.empty()) return {};
     out_ = absolute_path(arguments_.out);
     if (is_taken(out_)) return taken(out_);
-    return make_folders(parent_of(out_));
+    const bool is_one = archive_ == out_ || archive_ == lock_of(out_) ||
+                        lock_of(archive_) == out_ || starts_with(archive_, out_ + "/");
+    if (!archive_.empty() && is_one) {
+      return fail(Code::kInvalidInput, "containerize.same_place",
+                  "the layout and the archive, with a .lock.json each, cannot both be at {}",
+                  shown(arguments_.archive, 200))
+          .hint("name another file by --docker-archive");
+    }
+    TRY_STATUS(make_folders(parent_of(out_)));
+    return NewFile(lock_of(out_)).check();
   }
 
   // A bundle's folder belongs to no pipeline file, unless one is named.
   Status take_section() {
     if (arguments_.file.empty() && is_folder(arguments_.words.at(0))) return {};
     const auto file = lifecycle::find_pipeline_file(arguments_.file);
-    if (!file && file.error().id() == "file.pipeline_missing" && arguments_.file.empty()) {
-      return {};
-    }
+    const bool is_none = !file && file.error().id() == "file.pipeline_missing";
+    if (is_none && file_option(arguments_).empty()) return {};
     TRY(const auto pipeline, load(arguments_));
     section_ = pipeline.section("containerize");
     TRY(serving_, image::serving_of(pipeline.section("serve")));
@@ -171,7 +198,7 @@ class Making {
       TRY(target_, oci::parse_reference(image::tagged(arguments_.push, version)));
       TRY_STATUS(take_mount());
     }
-    if (out_.empty() && arguments_.archive.empty() && !target_) {
+    if (out_.empty() && archive_.empty() && !target_) {
       out_ = absolute_path(format("{}-{}.image", model, version));
       if (is_taken(out_)) return taken(out_);
     }
@@ -180,6 +207,13 @@ class Making {
 
   Status take_mount() {
     if (arguments_.mount_from.empty()) return {};
+    const std::size_t colon = arguments_.mount_from.rfind(':');
+    if (colon != std::string::npos && arguments_.mount_from.find('/', colon) == std::string::npos) {
+      return refuse("containerize.no_effect",
+                    format("the tag {} of --mount-from",
+                           shown(std::string_view(arguments_.mount_from).substr(colon + 1))),
+                    "where all of a repository is looked through");
+    }
     const std::string name = format("{}/{}", target_->registry, arguments_.mount_from);
     TRY(const oci::Reference other, oci::parse_reference(name));
     mount_from_ = other.repository;
@@ -237,6 +271,7 @@ class Making {
   std::optional<Bundle> bundle_;
   image::Request request_;
   std::string out_;
+  std::string archive_;
   std::optional<Layout> layout_;
   std::optional<Scratch> scratch_;
   std::string folder_;

@@ -157,9 +157,7 @@ Status write_layout(const Image& image, const Reference& reference, const std::s
 }
 
 Status write_archive(const Image& image, const Reference& reference, const std::string& folder,
-                     const std::string& path) {
-  NewFile out(path);
-  TRY_STATUS(out.check());
+                     NewFile& out) {
   Tar tar([&](std::string_view bytes) { return out.write(bytes); });
   TRY_STATUS(tar.folder("blobs", 0755));
   TRY_STATUS(tar.folder("blobs/sha256", 0755));
@@ -171,8 +169,7 @@ Status write_archive(const Image& image, const Reference& reference, const std::
   TRY_STATUS(tar.bytes("index.json", 0644, index_of(image, reference)));
   TRY_STATUS(tar.bytes("manifest.json", 0644, docker_manifest(image, reference)));
   TRY_STATUS(tar.bytes("oci-layout", 0644, kLayout));
-  TRY_STATUS(tar.finish());
-  return out.keep();
+  return tar.finish();
 }
 
 }  // namespace kingpost::oci

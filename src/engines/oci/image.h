@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/new_file.h"
 #include "base/result.h"
 #include "engines/oci/reference.h"
 
@@ -54,8 +55,8 @@ Image make_image(std::vector<Layer> layers, const Start& start);
 std::string blob_path(const std::string& folder, const std::string& digest);
 /// Writes all but the layers, which stand there already, and makes it durable. Fails as files do.
 Status write_layout(const Image& image, const Reference& reference, const std::string& folder);
-/// The layout of `folder` as one file, whole or not at all; what was there is replaced.
+/// The layout of `folder` as one file, which is not kept yet.
 Status write_archive(const Image& image, const Reference& reference, const std::string& folder,
-                     const std::string& path);
+                     NewFile& out);
 
 }  // namespace kingpost::oci

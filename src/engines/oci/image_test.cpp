@@ -110,11 +110,16 @@ TEST(Image, AnArchiveHasWhatBothKindsOfReadersLookFor) {
   EXPECT_EQ(entry["digest"].text(), "sha256:" + image.digest());
   EXPECT_EQ(entry["annotations"]["org.opencontainers.image.ref.name"].text(), "3");
   const std::string path = folder.path() + "/a.tar";
-  ASSERT_TRUE(write_archive(image, reference, folder.path(), path));
+  const auto write = [&](const std::string& to) {
+    NewFile out(to);
+    ASSERT_TRUE(write_archive(image, reference, folder.path(), out));
+    ASSERT_TRUE(out.keep());
+  };
+  write(path);
   const std::string bytes = read_file(path).value();
   EXPECT_THAT(bytes, HasSubstr(R"("RepoTags":["team/late:3"])"));
   EXPECT_THAT(bytes, HasSubstr("imageLayoutVersion"));
-  ASSERT_TRUE(write_archive(image, reference, folder.path(), folder.path() + "/b.tar"));
+  write(folder.path() + "/b.tar");
   EXPECT_EQ(read_file(folder.path() + "/b.tar").value(), bytes);
 }
 
@@ -123,7 +128,10 @@ TEST(Image, AnArchiveIsThereWholeOrNotAtAll) {
   const Image image = made_image(folder.path());
   const Reference reference = parse_reference("late").value();
   // A blob is missing.
-  EXPECT_FALSE(write_archive(image, reference, folder.path(), folder.path() + "/a.tar"));
+  {
+    NewFile out(folder.path() + "/a.tar");
+    EXPECT_FALSE(write_archive(image, reference, folder.path(), out));
+  }
   EXPECT_FALSE(exists(folder.path() + "/a.tar"));
 }
 
