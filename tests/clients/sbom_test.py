@@ -19,7 +19,9 @@ from serving import made_rows  # noqa: E402
 
 
 @pytest.fixture(scope="module", params=["", "vars: {now: '2026-01-02T03:04:05Z'}\n"
-                                            "package: {licence: MIT OR Apache-2.0}\n"])
+                                            "package: {licence: MIT OR Apache-2.0}\n",
+                                        "package: {licence: MIT OR (LicenseRef-ours AND "
+                                        "LicenseRef-theirs)}\n"])
 def bundle(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sbom")
     (folder / "houses.csv").write_text(made_rows())
@@ -35,6 +37,10 @@ def bundle(request, tmp_path_factory):
 def test_spdx(bundle):
     document = parse_file(str(bundle / "sbom.spdx.json"))
     assert [each.validation_message for each in validate_full_spdx_document(document)] == []
+    own = {each.license_id: each.extracted_text for each in document.extracted_licensing_info}
+    licence = json.loads((bundle / "licences.json").read_text())[0]["licence"] or ""
+    assert own == {each: "NOASSERTION" for each in ("LicenseRef-ours", "LicenseRef-theirs")
+                   if each in licence}
     names = {each.name for each in document.packages}
     assert {"houses_price", "kingpost", "onnxruntime"} <= names
 

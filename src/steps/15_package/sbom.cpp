@@ -159,9 +159,11 @@ std::set<std::string> own_licences(std::string_view expression) {
 Json spdx_own_licences(std::string_view expression) {
   Json out = Json::array();
   for (const std::string& each : own_licences(expression)) {
-    const std::string text =
-        format("{} is a licence of who gave the model; ask them for its text", each);
-    out.push(Json::object().set("licenseId", each).set("extractedText", text));
+    out.push(Json::object()
+                 .set("licenseId", each)
+                 .set("extractedText", "NOASSERTION")
+                 .set("name", "NOASSERTION")
+                 .set("comment", "a licence of who gives the model, who has its text"));
   }
   return out;
 }
