@@ -295,8 +295,12 @@ class Parser {
         ->required()
         ->expected(2);
     auto* runs = add(app_, "runs", "the last runs, or the trials of the last one", runs_command);
-    runs->add_flag("--trials", arguments.trials, "the trials of the file's last training");
-    runs->add_option("--rows", arguments.rows, "runs to print")->check(CLI::Range(1, 100'000));
+    auto* trials =
+        runs->add_flag("--trials", arguments.trials, "the trials of the file's last training");
+    // All trials of a training are shown.
+    runs->add_option("--rows", arguments.rows, "runs to print")
+        ->check(CLI::Range(1, 100'000))
+        ->excludes(trials);
     auto* package = add(app_, "package", "write a bundle as a folder", package_command);
     package->add_option("FOLDER", arguments.words, "a new folder")->required()->expected(1);
     package->add_option("--model", arguments.model,

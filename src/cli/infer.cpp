@@ -135,6 +135,21 @@ Status report(const Arguments& arguments, const ScoreRequest& request, const Sco
       .hint("the others are written; keep these with --rejected");
 }
 
+// Options that the others leave nothing to do for.
+Status hold_options(const Arguments& arguments) {
+  constexpr std::string_view kId = "infer.no_effect";
+  if (arguments.json && arguments.quiet) return refuse(kId, "-q", "beside --json");
+  if (!arguments.sources.empty()) {
+    constexpr std::string_view kWhy = "with --source: the pipeline file says how sources are read";
+    if (!arguments.form.empty()) return refuse(kId, "--format", kWhy);
+    if (!arguments.delimiter.empty()) return refuse(kId, "--delimiter", kWhy);
+    return {};
+  }
+  const std::string_view option = file_option(arguments);
+  if (option.empty() || !is_folder(arguments.words.at(0))) return {};
+  return refuse(kId, option, "on a bundle's folder without --source");
+}
+
 }  // namespace
 
 Status infer_command(const Arguments& arguments) {
@@ -147,6 +162,7 @@ Status infer_command(const Arguments& arguments) {
                 counted(std::ssize(words), "words"), from_sources ? "MODEL OUT" : "MODEL IN OUT")
         .hint("kingpost infer MODEL IN OUT, or kingpost infer MODEL OUT --source NAME=PATH");
   }
+  TRY_STATUS(hold_options(arguments));
   if (!arguments.memory.empty() && !is_amount(arguments.memory)) {
     return fail(Code::kInvalidInput, "infer.not_an_amount", "\"{}\" is no amount of memory",
                 shown(arguments.memory))
@@ -164,6 +180,9 @@ Status infer_command(const Arguments& arguments) {
   } else {
     request.in.path = words.at(1);
     TRY(request.in.form, steps::infer::form_of(request.in.path, arguments.form));
+    if (request.in.form != steps::infer::Form::kCsv && !arguments.delimiter.empty()) {
+      return refuse("infer.no_effect", "--delimiter", "where IN is no CSV file");
+    }
   }
   TRY(request.out_form, out_form(arguments, request.in.form));
   request.rejected = rejected_path(arguments);

@@ -42,6 +42,7 @@ void print_end(const Arguments& arguments, const lifecycle::RunSummary& summary)
 }  // namespace
 
 Status run_command(const Arguments& arguments) {
+  if (arguments.json && arguments.quiet) return refuse("run.no_effect", "-q", "beside --json");
   lifecycle::Cancellation::install();
   TRY(const auto pipeline, load(arguments));
   TRY_STATUS(lifecycle::check_options(arguments.range));

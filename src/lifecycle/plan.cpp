@@ -133,6 +133,28 @@ std::string_view plan_word(PlanState state) {
   return "";
 }
 
+namespace {
+
+// A step is forced among those that the range leaves open.
+Status hold_force(const RunOptions& options) {
+  if (options.force.empty()) return {};
+  const int forced = find_row(options.force)->number;
+  const auto refused = [&](std::string_view why) {
+    return fail(Code::kInvalidInput, "run.no_effect", "--force {} has no effect {}", options.force,
+                why)
+        .hint("take it out");
+  };
+  if (!options.to.empty() && find_row(options.to)->number < forced) {
+    return refused("behind --to " + options.to);
+  }
+  if (!options.from.empty() && find_row(options.from)->number <= forced) {
+    return refused(format("beside --from {}, which does it anew", options.from));
+  }
+  return {};
+}
+
+}  // namespace
+
 Status check_options(const RunOptions& options) {
   TRY_STATUS(known_step(options.from, "--from"));
   TRY_STATUS(known_step(options.to, "--to"));
@@ -142,7 +164,7 @@ Status check_options(const RunOptions& options) {
     return fail(Code::kInvalidInput, "run.empty_range", "--from {} comes after --to {}",
                 options.from, options.to);
   }
-  return {};
+  return hold_force(options);
 }
 
 bool is_asked(const StepRow& row, const Pipeline& pipeline) {

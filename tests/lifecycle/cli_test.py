@@ -70,6 +70,12 @@ class Cli(unittest.TestCase):
         self.refused("run.step_not_built", 11, "run", "--to", "code")
         self.refused("run.step_by_command", 2, "run", "--to", "serve")
         self.refused("run.empty_range", 2, "run", "--from", "curate", "--to", "clean")
+        for words in (("--force", "curate", "--to", "clean"), ("--force", "clean", "--from", "clean"),
+                      ("--force", "curate", "--from", "clean")):
+            self.refused("run.no_effect", 2, "run", *words)
+            self.refused("run.no_effect", 2, "plan", *words)
+        self.refused("run.no_effect", 2, "run", "--json", "-q")
+        self.assertIn("--trials", self.call("runs", "--rows", "3", "--trials", status=2))
         self.refused("run.not_sealed", 7, "run", "--from", "clean")
         self.call("run", "--to", "clean")
         self.assertNotIn("curate", self.call("data", "list"))

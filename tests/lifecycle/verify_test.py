@@ -90,6 +90,38 @@ class VerifyTest(HousesCase):
                       ("bundle", "--profile", "fast"), ("bundle", "--set", "engine.threads=1")):
             self.call("verify", *words, error="verify.no_effect")
 
+    def test_options_of_other_commands_without_effect(self):
+        self.call("package", "alone", "--model", MODEL)
+        self.addCleanup(shutil.rmtree, self.base / "alone")
+        rows = "houses.csv"
+        for words in (("alone", rows, "out.csv", "-f", "kingpost.yaml"),
+                      ("alone", rows, "out.csv", "--profile", "fast"),
+                      ("./alone", rows, "out.csv", "--set", "engine.threads=1"),
+                      (MODEL, "houses.ndjson", "out.csv", "--delimiter", ";"),
+                      (MODEL, rows, "out.csv", "--json", "-q"),
+                      (MODEL, "out.csv", "--source", "houses=houses.csv", "--format", "csv"),
+                      (MODEL, "out.csv", "--source", "houses=houses.csv", "--delimiter", ";")):
+            self.call("infer", *words, error="infer.no_effect")
+        self.assertFalse((self.base / "out.csv").exists())
+        self.call("alias", MODEL, "spare", "1")
+        self.call("alias", MODEL, "spare", "1", "--remove", error="registry.no_effect")
+        self.call("alias", MODEL, "spare", "--remove")
+        self.call("tag", MODEL, "risk=low")
+        self.call("tag", MODEL, "risk=low", "--remove", error="registry.no_effect")
+        self.call("tag", MODEL, "risk", "--remove")
+        for option in (("--canary", "5"), ("--http", "0"), ("--address", "::1"), ("--name", "a")):
+            self.call("deploy", *option, "status", error="deploy.no_effect")
+
+    def test_what_is_said_of_a_file_that_is_not_there(self):
+        bare = Path(tempfile.mkdtemp(prefix="kingpost-test-"))
+        self.addCleanup(shutil.rmtree, bare)
+        shutil.copytree(self.base / ".kingpost", bare / ".kingpost")
+        for words in (("models",), ("serve", MODEL), ("containerize", MODEL), ("deploy", MODEL),
+                      ("deploy", "status"), ("show", MODEL)):
+            done = subprocess.run([KINGPOST, *words, "--set", "engine.threads=1"], cwd=bare,
+                                  capture_output=True, text=True, check=False)
+            self.assertIn("error[file.pipeline_missing]", done.stderr, words)
+
     def test_the_store_as_before(self):
         for words in ((), ("kingpost.yaml",), ("-f", "kingpost.yaml")):
             self.assertIn("0 damaged, 0 missing", self.call("verify", *words))

@@ -142,6 +142,10 @@ Status change_tag(store::Registry& registry, const store::ModelVersion& version,
   const std::size_t equals = word.find('=');
   const std::string key = word.substr(0, equals);
   if (arguments.remove) {
+    if (equals != std::string::npos) {
+      return refuse("registry.no_effect", format("the value of {}", shown(word)),
+                    "with --remove: a tag is taken away by its key");
+    }
     if (!version.tags.has(key)) {
       std::vector<std::string> keys;
       for (const auto& [each, value] : version.tags.entries()) keys.push_back(each);
@@ -229,6 +233,10 @@ Status alias_command(const Arguments& arguments) {
   const std::string& model = arguments.words.at(0);
   const std::string& alias = arguments.words.at(1);
   if (arguments.remove) {
+    if (arguments.words.size() > 2) {
+      return refuse("registry.no_effect", format("the version {}", shown(arguments.words[2])),
+                    "with --remove: an alias stands for one version alone");
+    }
     TRY_STATUS(registry.remove_alias(model, alias, arguments.line));
     print(format("{} has no {} any more\n", model, alias));
     return {};

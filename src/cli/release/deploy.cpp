@@ -39,7 +39,8 @@ std::string path_in(const std::string& folder, std::string_view file) {
 Result<std::string> deployments_folder(const Arguments& arguments) {
   auto store = open_store(arguments);
   if (store) return store->objects.folder() + "/deployments";
-  const bool is_none = store.error().id() == "file.pipeline_missing" && arguments.file.empty();
+  const bool is_none =
+      store.error().id() == "file.pipeline_missing" && file_option(arguments).empty();
   if (!is_none) return std::move(store).error();
   return absolute_path(".kingpost/deployments");
 }
@@ -165,7 +166,7 @@ class Deploying {
     config_.words = {"--drain", "0"};
     const auto file = lifecycle::find_pipeline_file(arguments_.file);
     const bool is_none = !file && file.error().id() == "file.pipeline_missing";
-    if (!is_none || !arguments_.file.empty()) {
+    if (!is_none || !file_option(arguments_).empty()) {
       TRY(const auto pipeline, load(arguments_));
       const Node& section = pipeline.section("deploy");
       if (section.is_map()) {
@@ -340,8 +341,21 @@ class Deploying {
   std::string folder_;
 };
 
+// What `deploy MODEL` takes stands before the other word, where nothing would look at it.
+Status hold_no_plan(const Arguments& arguments) {
+  std::string_view option;
+  if (!arguments.plan.is_empty()) option = "a plan such as --canary or --shadow";
+  if (arguments.port >= 0) option = "--http";
+  if (!arguments.address.empty()) option = "--address";
+  if (!arguments.name.empty()) option = "--name";
+  if (option.empty()) return {};
+  return refuse("deploy.no_effect", option,
+                format("before deploy {}, which changes no settings", arguments.command));
+}
+
 // NAME, or the only one there is.
 Result<std::string> folder_of(const Arguments& arguments) {
+  TRY_STATUS(hold_no_plan(arguments));
   TRY(const std::string base, deployments_folder(arguments));
   if (!arguments.words.empty()) {
     TRY_STATUS(hold_name(arguments.words[0]));

@@ -54,9 +54,8 @@ class Words {
   // What is said in the pipeline file, where there is one.
   Status take_settings() {
     const auto file = lifecycle::find_pipeline_file(arguments_.file);
-    if (!file && file.error().id() == "file.pipeline_missing" && arguments_.file.empty()) {
-      return {};
-    }
+    const bool is_none = !file && file.error().id() == "file.pipeline_missing";
+    if (is_none && file_option(arguments_).empty()) return {};
     TRY(const auto pipeline, load(arguments_));
     for (std::string& each : serve_words(pipeline)) words_.push_back(std::move(each));
     return {};
