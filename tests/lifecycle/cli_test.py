@@ -70,7 +70,8 @@ class Cli(unittest.TestCase):
         self.refused("run.step_not_built", 11, "run", "--to", "code")
         self.refused("run.step_by_command", 2, "run", "--to", "serve")
         self.refused("run.empty_range", 2, "run", "--from", "curate", "--to", "clean")
-        for words in (("--force", "curate", "--to", "clean"), ("--force", "clean", "--from", "clean"),
+        for words in (("--force", "curate", "--to", "clean"),
+                      ("--force", "clean", "--from", "clean"),
                       ("--force", "curate", "--from", "clean")):
             self.refused("run.no_effect", 2, "run", *words)
             self.refused("run.no_effect", 2, "plan", *words)

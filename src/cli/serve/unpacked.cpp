@@ -7,19 +7,22 @@
 #include "steps/serve_options.h"
 
 namespace kingpost::cli {
+namespace {
+
+// Servers may read the folder now: the bundle is the same, and another has signed it.
+Status put_signature(const steps::Bundle& bundle, const std::string& folder) {
+  const std::string path = resolve_path(folder, std::string(steps::kBundleSignature));
+  if (bundle.signature().empty()) return remove_file(path);
+  return write_durably(path, bundle.signature());
+}
+
+}  // namespace
 
 Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& store) {
   const std::string folder = resolve_path(store, "serving/" + bundle.digest());
   const auto there = steps::Bundle::in_folder(folder);
   if (there && there->digest() == bundle.digest() && there->verify()) {
-    if (there->signature() == bundle.signature()) return folder;
-    // Servers may read the folder now: the bundle is the same, and another has signed it.
-    const std::string path = resolve_path(folder, std::string(steps::kBundleSignature));
-    if (bundle.signature().empty()) {
-      TRY_STATUS(remove_file(path));
-    } else {
-      TRY_STATUS(write_durably(path, bundle.signature()));
-    }
+    if (there->signature() != bundle.signature()) TRY_STATUS(put_signature(bundle, folder));
     return folder;
   }
   std::error_code fault;
