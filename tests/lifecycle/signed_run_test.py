@@ -73,23 +73,29 @@ class SignedRunTest(HousesCase):
             with tarfile.open(blob) as layer:
                 found += [each for each in layer.getnames() if each.endswith("SHA256SUMS.sig")]
         self.assertEqual(len(found), 1)
-        # What `kingpost serve` and `kingpost deploy` hand to the server.
+        folder = self.unpacked()
+        served = Served("--model", f"{MODEL}={folder}", "--trust", self.base / "safe/team.pub")
+        self.assertEqual(served.ask("GET", f"/v2/models/{MODEL}")[0], 200)
+        served.end()
+
+    def unpacked(self):
+        """The folder that `kingpost serve` and `kingpost deploy` hand to the server."""
         process = subprocess.Popen([KINGPOST, "serve", MODEL, "--http", "0"], cwd=self.base,
                                    stdout=subprocess.PIPE, text=True)
         self.assertIn("is ready", process.stdout.readline())
         process.terminate()
         process.communicate()
         folder, = (self.base / ".kingpost/serving").iterdir()
-        served = Served("--model", f"{MODEL}={folder}", "--trust", self.base / "safe/team.pub")
-        self.assertEqual(served.ask("GET", f"/v2/models/{MODEL}")[0], 200)
-        served.end()
+        return folder
 
     def test_another_key_signs_anew_and_the_bundle_stays(self):
         before = self.call("verify", MODEL).splitlines()[-1]
         self.assertIn("nothing to do", self.call("run"))
+        self.trusted("team", self.unpacked())
         other = ("--set", "package.sign=safe/others")
         self.assertEqual(self.steps_done(*other)[0], "package")
         self.trusted("others", f"{MODEL}/1")
+        self.trusted("others", self.unpacked())
         self.assertEqual(self.call("verify", MODEL).splitlines()[-1], before)
         # The same path with another key: the key decides.
         for name in ("team", "team.pub"):

@@ -109,6 +109,7 @@ class VerifyTest(HousesCase):
         self.call("tag", MODEL, "risk=low")
         self.call("tag", MODEL, "risk=low", "--remove", error="registry.no_effect")
         self.call("tag", MODEL, "risk", "--remove")
+        self.call("deploy", error="deploy.model_missing")
         for option in (("--canary", "5"), ("--http", "0"), ("--address", "::1"), ("--name", "a")):
             self.call("deploy", *option, "status", error="deploy.no_effect")
 

@@ -423,6 +423,10 @@ Status ask_and_print(const Arguments& arguments, const std::string& path) {
 }  // namespace
 
 Status deploy_command(const Arguments& arguments) {
+  if (arguments.words.empty()) {
+    return fail(Code::kInvalidInput, "deploy.model_missing", "which model is to be deployed?")
+        .hint("kingpost deploy MODEL; of one that runs: kingpost deploy status");
+  }
   return Deploying(arguments).run();
 }
 
