@@ -26,6 +26,8 @@ class LifeTest(ServingCase):
         self.refused("serve.model_malformed", "--model", "houses")
         self.refused("serve.model_malformed", "--model", "houses/x=bundle")
         self.refused("serve.model_missing", "--model", "houses=gone")
+        for words in (("--log-share", "0.5"), ("--log-bytes", "9"), ("--log-time", "1s")):
+            self.refused("requires --request-log", "--model", f"houses={self.bundle}", *words)
         self.refused("bundle.not_one", "--model", f"houses={self.base / '.kingpost'}")
         self.refused("http.cannot_listen", "--model", f"houses={self.bundle}", "--address", "x")
         damaged = self.base / "damaged"

@@ -182,17 +182,19 @@ Status serve(const Options& options) {
   return {};
 }
 
-void add_duration(CLI::App& app, const std::string& name, Micros& into, const std::string& doc) {
-  app.add_option_function<std::string>(
-         name,
-         [&into, name](const std::string& text) {
-           const auto value = parse_duration(text);
-           if (!value || *value < 0) {
-             throw CLI::ValidationError(name, shown(text) + " is no duration such as 500us or 5s");
-           }
-           into = *value;
-         },
-         doc)
+CLI::Option* add_duration(CLI::App& app, const std::string& name, Micros& into,
+                          const std::string& doc) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [&into, name](const std::string& text) {
+            const auto value = parse_duration(text);
+            if (!value || *value < 0) {
+              throw CLI::ValidationError(name, shown(text) + " is no duration such as 500us or 5s");
+            }
+            into = *value;
+          },
+          doc)
       ->default_str(duration_text(into));
 }
 
@@ -223,15 +225,19 @@ void add_log(CLI::App& app, Options& options) {
   app.add_option(
       "--access-log", options.access_log,
       "file for a line of JSON for each answer of HTTP and call of gRPC; - is standard output");
-  app.add_option("--request-log", options.log.folder,
-                 "folder for Parquet files of what was asked and answered; default: none");
+  auto* log =
+      app.add_option("--request-log", options.log.folder,
+                     "folder for Parquet files of what was asked and answered; default: none");
   app.add_option("--log-share", options.log.share, "of the requests that are kept")
+      ->needs(log)
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option("--log-bytes", options.log.rotate_bytes, "after which a file is ended")
+      ->needs(log)
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))
       ->capture_default_str();
-  add_duration(app, "--log-time", options.log.rotate_after, "after which a file is ended");
+  add_duration(app, "--log-time", options.log.rotate_after, "after which a file is ended")
+      ->needs(log);
 }
 
 void add_work(CLI::App& app, Options& options) {
