@@ -30,28 +30,28 @@ struct Answer {
   std::uint32_t error = 0;
 };
 
-class Client {
+class RawClient {
  public:
-  Client() {
+  RawClient() {
     nghttp2_session_callbacks* callbacks = nullptr;
     ::nghttp2_session_callbacks_new(&callbacks);
     ::nghttp2_session_callbacks_set_on_header_callback(
         callbacks, [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                       std::uint8_t, void* user) {
-          auto& self = *static_cast<Client*>(user);
+          auto& self = *static_cast<RawClient*>(user);
           self.answers[frame->hd.stream_id].fields[text(name, name_size)] = text(value, value_size);
           return 0;
         });
     ::nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
         callbacks, [](nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
                       std::size_t size, void* user) {
-          static_cast<Client*>(user)->answers[id].data += text(bytes, size);
+          static_cast<RawClient*>(user)->answers[id].data += text(bytes, size);
           return 0;
         });
     ::nghttp2_session_callbacks_set_on_stream_close_callback(
         callbacks, [](nghttp2_session*, std::int32_t id, std::uint32_t error, void* user) {
-          Answer& answer = static_cast<Client*>(user)->answers[id];
+          Answer& answer = static_cast<RawClient*>(user)->answers[id];
           answer.has_ended = true;
           answer.error = error;
           return 0;
@@ -60,9 +60,9 @@ class Client {
     ::nghttp2_session_callbacks_del(callbacks);
     ::nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0);
   }
-  ~Client() { ::nghttp2_session_del(session_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
+  ~RawClient() { ::nghttp2_session_del(session_); }
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
 
   using Fields = std::vector<std::pair<std::string, std::string>>;
   static Fields fields() {

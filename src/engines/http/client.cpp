@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/http/client.h"
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -17,10 +15,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <vector>
 
-#include "base/parallel.h"
+#include "engines/http/client_loops.h"
 #include "engines/http/loops.h"
 
 namespace kingpost::http {
@@ -36,9 +33,8 @@ constexpr std::size_t kMostIdle = 256;
 
 // Only its own thread looks at what is idle.
 struct Asker {
-  net::io_context context{1};
-  std::map<int, std::vector<Stream>> idle;
-  std::thread thread;
+  net::io_context& context;
+  std::map<int, std::vector<Stream>> idle{};
 };
 
 constexpr std::size_t kReadRoom = 16384;
@@ -152,28 +148,21 @@ class Asking : public std::enable_shared_from_this<Asking> {
 }  // namespace
 
 struct Client::State {
-  std::vector<std::unique_ptr<Asker>> loops;
-  std::atomic<std::size_t> next{0};
+  explicit State(int threads) : loops(threads) {
+    for (std::size_t i = 0; i < loops.size(); ++i) askers.push_back({loops.context(i)});
+  }
+  ~State() { loops.stop(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
 
-  Asker& loop() { return *loops[next.fetch_add(1) % loops.size()]; }
+  ClientLoops loops;
+  // Behind the loops: connections go before what they belong to.
+  std::vector<Asker> askers;
 };
 
-Client::Client(int threads) : state_(std::make_unique<State>()) {
-  const int count = threads_or_all(threads);
-  for (int i = 0; i < count; ++i) {
-    state_->loops.push_back(std::make_unique<Asker>());
-    Asker& loop = *state_->loops.back();
-    loop.thread = std::thread([&loop] {
-      const auto work = net::make_work_guard(loop.context);
-      loop.context.run();
-    });
-  }
-}
+Client::Client(int threads) : state_(std::make_unique<State>(threads)) {}
 
-Client::~Client() {
-  for (const auto& loop : state_->loops) loop->context.stop();
-  for (const auto& loop : state_->loops) loop->thread.join();
-}
+Client::~Client() = default;
 
 void Client::ask(int port, std::shared_ptr<const ClientRequest> request, Done done) {
   const std::chrono::milliseconds timeout = request->timeout;
@@ -182,16 +171,13 @@ void Client::ask(int port, std::shared_ptr<const ClientRequest> request, Done do
 
 void Client::ask(int port, std::shared_ptr<const ClientRequest> request,
                  std::chrono::milliseconds timeout, Done done) {
-  Asker& loop = state_->loop();
+  Asker& loop = state_->askers[state_->loops.next()];
   auto asking = std::make_shared<Asking>(loop, port, std::move(request), timeout, std::move(done));
   net::post(loop.context, [asking] { asking->start(); });
 }
 
 void Client::after(std::chrono::milliseconds delay, std::function<void()> what) {
-  auto timer = std::make_shared<net::steady_timer>(state_->loop().context, delay);
-  timer->async_wait([timer, what = std::move(what)](Fault fault) {
-    if (!fault) what();
-  });
+  state_->loops.after(delay, std::move(what));
 }
 
 Result<ClientAnswer> Client::ask_and_wait(int port, const ClientRequest& request) {

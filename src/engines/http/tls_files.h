@@ -14,6 +14,7 @@ struct TlsFiles {
   std::string client_authorities;
 
   bool is_used() const { return !certificate.empty(); }
+  bool operator==(const TlsFiles&) const = default;
 };
 
 }  // namespace kingpost::http

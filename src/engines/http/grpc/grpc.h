@@ -43,6 +43,9 @@ enum class StatusCode : std::uint8_t {
 /// "OK", "NOT_FOUND" and so on.
 std::string_view status_name(StatusCode code);
 
+/// Names in lower case.
+using Metadata = std::vector<std::pair<std::string, std::string>>;
+
 /// What a call begins with.
 struct Head {
   /// "/package.Service/Method".
@@ -52,8 +55,8 @@ struct Head {
   std::string accept_encoding;
   /// grpc-timeout; zero: none.
   std::chrono::microseconds timeout{0};
-  /// All other fields in their order, names in lower case.
-  std::vector<std::pair<std::string, std::string>> metadata;
+  /// All other fields in their order.
+  Metadata metadata;
 
   /// Empty where there is no such field.
   std::string_view find(std::string_view name) const;
@@ -75,6 +78,9 @@ class Call {
   virtual const Head& head() const = 0;
   /// The client has ended it, or is gone: an answer would reach nobody. True for good.
   virtual bool is_cancelled() const = 0;
+  /// What the answer begins with besides: before the first message and the status. Requires: a name
+  /// and a value that HTTP/2 allows.
+  virtual void add_metadata(std::string name, std::string value) = 0;
   /// In the order of the calls.
   virtual void send(Message message) = 0;
   /// Once; nothing may be sent afterwards. `text` may be any UTF-8.
@@ -98,6 +104,8 @@ class Handler {
   virtual void message(const std::shared_ptr<Call>& call, Message message) = 0;
   /// The client sends no more messages; always once, unless the call was finished or cancelled.
   virtual void half_closed(const std::shared_ptr<Call>& call) = 0;
+  /// The call is over, answered or not; always once and last, unless the server is stopped before.
+  virtual void closed(const std::shared_ptr<Call>&) {}
 
  protected:
   Handler() = default;

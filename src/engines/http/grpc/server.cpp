@@ -25,6 +25,7 @@ class Answering {
   virtual ~Answering() = default;
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
+  virtual void add_metadata(std::int32_t stream, std::string name, std::string value) = 0;
   virtual void send(std::int32_t stream, Message message) = 0;
   virtual void finish(std::int32_t stream, StatusCode code, std::string text) = 0;
 
@@ -64,6 +65,11 @@ class CallOfStream final : public Call {
   bool is_cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   Clock::time_point begun() const { return begun_; }
   void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+  void add_metadata(std::string name, std::string value) override {
+    if (const auto peer = connection_.lock()) {
+      peer->add_metadata(stream_, std::move(name), std::move(value));
+    }
+  }
   void send(Message message) override {
     if (const auto peer = connection_.lock()) peer->send(stream_, std::move(message));
   }
@@ -148,6 +154,12 @@ class Connection final : public Events,
       self->flush();
     });
   }
+  void add_metadata(std::int32_t stream, std::string name, std::string value) override {
+    in_order([self = this->shared_from_this(), stream, name = std::move(name),
+              value = std::move(value)]() mutable {
+      self->session_.add_metadata(stream, std::move(name), std::move(value));
+    });
+  }
   void send(std::int32_t stream, Message message) override {
     in_order([self = this->shared_from_this(), stream, message = std::move(message)] {
       self->session_.send(stream, message);
@@ -169,10 +181,11 @@ class Connection final : public Events,
     const bool is_on_loop = loop_.context.get_executor().running_in_this_thread();
     if (is_on_loop && on_their_way_.load(std::memory_order_acquire) == 0) return work();
     on_their_way_.fetch_add(1, std::memory_order_acq_rel);
-    net::post(stream_.get_executor(), [work = std::move(work), self = this->shared_from_this()] {
-      self->on_their_way_.fetch_sub(1, std::memory_order_acq_rel);
-      work();
-    });
+    net::post(stream_.get_executor(),
+              [work = std::move(work), self = this->shared_from_this()]() mutable {
+                self->on_their_way_.fetch_sub(1, std::memory_order_acq_rel);
+                work();
+              });
   }
 
   void begun(std::int32_t stream, Head head) override {
@@ -191,12 +204,15 @@ class Connection final : public Events,
   void closed(std::int32_t stream, const Outcome& outcome) override {
     const auto found = calls_.find(stream);
     if (found == calls_.end()) return;
-    end(*found->second, outcome);
+    const auto call = std::move(found->second);
     calls_.erase(found);
+    end(call, outcome);
   }
 
-  void end(CallOfStream& call, const Outcome& outcome) {
+  void end(const std::shared_ptr<CallOfStream>& ended, const Outcome& outcome) {
+    CallOfStream& call = *ended;
     call.cancel();
+    shared_.handler.closed(ended);
     if (shared_.options.access_log == nullptr) return;
     const std::string_view path = call.head().path;
     shared_.options.access_log->note({.level = level_of(outcome.status),
@@ -295,8 +311,9 @@ class Connection final : public Events,
     timer_.cancel();
     http::ignore(socket().shutdown(tcp::socket::shutdown_both, fault));
     http::ignore(socket().close(fault));
-    for (const auto& [stream, call] : calls_) end(*call, session_.outcome(stream));
-    calls_.clear();
+    for (const auto& [stream, call] : std::exchange(calls_, {})) {
+      end(call, session_.outcome(stream));
+    }
   }
 
   auto& socket() { return stream_.lowest_layer(); }

@@ -124,7 +124,7 @@ class GrpcServer : public testing::Test {
   std::unique_ptr<Server> server_;
   net::io_context context_;
   tcp::socket socket_{context_};
-  Client client_;
+  RawClient client_;
 };
 
 TEST_F(GrpcServer, a_status_never_overtakes_the_messages_of_another_thread) {
@@ -132,7 +132,7 @@ TEST_F(GrpcServer, a_status_never_overtakes_the_messages_of_another_thread) {
   options.threads = 1;
   start(options);
   for (int i = 0; i < 50; ++i) {
-    const std::int32_t stream = client_.call(Client::fields(), framed("answer"));
+    const std::int32_t stream = client_.call(RawClient::fields(), framed("answer"));
     send();
     while (!client_.answers[stream].has_ended) {
       ASSERT_TRUE(receive());
@@ -153,13 +153,13 @@ TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
   options.access_log = &access_log;
   start(options);
   const auto ask = [&](const std::string& body) {
-    const std::int32_t stream = client_.call(Client::fields(), body);
+    const std::int32_t stream = client_.call(RawClient::fields(), body);
     send();
     while (!client_.answers[stream].has_ended && receive()) send();
   };
   // The server has it, and has answered, when this ends; the stream stays open.
   const auto begin = [&](const std::string& body) {
-    const std::int32_t stream = client_.call(Client::fields(), body, false);
+    const std::int32_t stream = client_.call(RawClient::fields(), body, false);
     send();
     while (client_.answers[stream].data.size() < body.size() && receive()) send();
     return stream;
@@ -190,13 +190,13 @@ TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
 TEST_F(GrpcServer, a_client_that_takes_no_answers_is_let_go) {
   start_hasty();
   handler_.times = 5;
-  client_.call(Client::fields(), framed(std::string(50'000, 'x')), false);
+  client_.call(RawClient::fields(), framed(std::string(50'000, 'x')), false);
   EXPECT_TRUE(is_let_go());
 }
 
 TEST_F(GrpcServer, a_client_that_never_ends_its_message_is_let_go) {
   start_hasty();
-  client_.call(Client::fields(), framed("all").substr(0, 6), false);
+  client_.call(RawClient::fields(), framed("all").substr(0, 6), false);
   EXPECT_TRUE(is_let_go());
 }
 
@@ -205,7 +205,7 @@ TEST_F(GrpcServer, a_client_that_does_not_read_is_let_go) {
   // One write has all of it: nothing is left that would wait for a window.
   handler_.bytes = 200'000;
   client_.open_windows();
-  client_.call(Client::fields(), framed("x"), false);
+  client_.call(RawClient::fields(), framed("x"), false);
   EXPECT_TRUE(is_let_go_unread());
 }
 
@@ -215,7 +215,7 @@ TEST_F(GrpcServer, answers_that_wait_are_bounded) {
   options.connection_bytes = 2'000'000;
   handler_.times = 100;
   start(options);
-  client_.call(Client::fields(), framed(std::string(50'000, 'x')), false);
+  client_.call(RawClient::fields(), framed(std::string(50'000, 'x')), false);
   send();
   std::string bytes(65536, '\0');
   boost::system::error_code fault;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/http/grpc/session.h"
 
-#include <nghttp2/nghttp2.h>
-
 #include <algorithm>
 #include <array>
 #include <map>
@@ -10,27 +8,10 @@
 #include <optional>
 
 #include "base/text.h"
+#include "engines/http/grpc/frames.h"
 
 namespace kingpost::grpc {
 namespace {
-
-constexpr std::size_t kPrefix = 5;
-constexpr std::uint32_t kStreamWindow = std::uint32_t{1} << 20;
-constexpr std::int32_t kConnectionWindow = std::int32_t{1} << 24;
-// What a hostile length may make us set aside before its bytes are there.
-constexpr std::size_t kTrusted = std::size_t{1} << 20;
-
-std::string_view view(const std::uint8_t* bytes, std::size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
-
-nghttp2_nv field(std::string_view name, std::string_view value) {
-  // nghttp2 copies both and writes to neither.
-  const auto bytes = [](std::string_view text) {
-    return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 struct Stream {
   std::int32_t id = 0;
@@ -40,15 +21,11 @@ struct Stream {
   /// Of messages both ways.
   std::string encoding;
   std::size_t head_size = 0;
-  /// Of the message that is being read: its prefix, then its bytes.
-  std::string prefix;
-  std::string bytes;
-  std::size_t wanted = 0;
-  bool has_prefix = false;
+  MessageReader reader;
   bool is_half_closed = false;
-  /// Messages in their frames, and how far they were sent.
-  std::string out;
-  std::size_t sent = 0;
+  MessageWriter out;
+  /// What the answer begins with besides.
+  Metadata metadata;
   bool has_headers = false;
   bool is_deferred = false;
   bool is_finished = false;
@@ -66,20 +43,20 @@ struct Stream {
 
 struct Session::State {
   State(const ServerOptions& server_options, Events& told)
-      : options(server_options), events(told) {}
+      : options(server_options),
+        events(told),
+        room{server_options.message_bytes, server_options.connection_bytes} {}
 
   const ServerOptions options;
   Events& events;
-  nghttp2_session* session = nullptr;
+  Wire wire;
   std::map<std::int32_t, Stream> streams;
-  /// What half-read messages hold.
-  std::size_t held = 0;
+  Room room;
   /// What messages hold that were not sent.
   std::size_t output = 0;
   std::uint64_t sent = 0;
   std::uint64_t received = 0;
   bool has_frames = false;
-  bool is_broken = false;
 
   Stream* find(std::int32_t id) {
     const auto found = streams.find(id);
@@ -92,7 +69,6 @@ struct Session::State {
   void end_head(Stream& stream);
   void refuse_http(Stream& stream, std::string_view status);
   void feed(Stream& stream, std::string_view bytes);
-  bool take_prefix(Stream& stream, std::string_view& bytes);
   void half_close(Stream& stream);
   void close(std::int32_t id);
   void send(Stream& stream, const Message& message);
@@ -184,7 +160,7 @@ void Session::State::open() {
   ::nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Callbacks::data);
   ::nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Callbacks::stream_closed);
   ::nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Callbacks::frame_sent);
-  const int made = ::nghttp2_session_server_new(&session, callbacks, this);
+  const int made = ::nghttp2_session_server_new(&wire.session, callbacks, this);
   ::nghttp2_session_callbacks_del(callbacks);
   if (made != 0) throw std::bad_alloc();
   const std::array<nghttp2_settings_entry, 3> settings = {{
@@ -192,8 +168,8 @@ void Session::State::open() {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(options.head_bytes)},
   }};
-  ::nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  ::nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  ::nghttp2_submit_settings(wire.session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  ::nghttp2_session_set_local_window_size(wire.session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
 }
 
 void Session::State::begin(std::int32_t id) {
@@ -228,7 +204,7 @@ void Session::State::refuse_http(Stream& stream, std::string_view status) {
   stream.is_finished = true;
   stream.has_headers = true;
   const std::array<nghttp2_nv, 1> fields = {field(":status", status)};
-  ::nghttp2_submit_response(session, stream.id, fields.data(), fields.size(), nullptr);
+  ::nghttp2_submit_response(wire.session, stream.id, fields.data(), fields.size(), nullptr);
 }
 
 void Session::State::end_head(Stream& stream) {
@@ -247,48 +223,16 @@ void Session::State::end_head(Stream& stream) {
   events.begun(stream.id, std::move(stream.head));
 }
 
-bool Session::State::take_prefix(Stream& stream, std::string_view& bytes) {
-  const std::size_t more = std::min(kPrefix - stream.prefix.size(), bytes.size());
-  stream.prefix.append(bytes.substr(0, more));
-  bytes.remove_prefix(more);
-  if (stream.prefix.size() < kPrefix) return false;
-  stream.wanted = 0;
-  for (std::size_t i = 1; i < kPrefix; ++i) {
-    stream.wanted = stream.wanted * 256 + static_cast<unsigned char>(stream.prefix[i]);
-  }
-  stream.has_prefix = true;
-  if (static_cast<unsigned char>(stream.prefix[0]) > 1) {
-    finish(stream, StatusCode::kInternal, "a message begins with neither 0 nor 1");
-  } else if (stream.wanted > options.message_bytes) {
-    finish(stream, StatusCode::kResourceExhausted,
-           format("received message larger than max ({} vs. {})", stream.wanted,
-                  options.message_bytes));
-  } else {
-    stream.bytes.reserve(std::min(stream.wanted, kTrusted));
-  }
-  return !stream.is_finished;
-}
-
 void Session::State::feed(Stream& stream, std::string_view bytes) {
   received += bytes.size();
   stream.in += bytes.size();
   while (!stream.is_finished) {
-    if (!stream.has_prefix && !take_prefix(stream, bytes)) return;
-    const std::size_t more = std::min(stream.wanted - stream.bytes.size(), bytes.size());
-    if (more > options.connection_bytes - held) {
-      return finish(stream, StatusCode::kResourceExhausted,
-                    "the messages of this connection take too much memory");
+    const auto found = stream.reader.read(bytes, room);
+    if (found == MessageReader::Found::kNothing) return;
+    if (found == MessageReader::Found::kFault) {
+      return finish(stream, stream.reader.code(), stream.reader.text());
     }
-    held += more;
-    stream.bytes.append(bytes.substr(0, more));
-    bytes.remove_prefix(more);
-    if (stream.bytes.size() < stream.wanted) return;
-    held -= stream.bytes.size();
-    Message message{std::move(stream.bytes), stream.prefix[0] == 1};
-    stream.bytes.clear();
-    stream.prefix.clear();
-    stream.has_prefix = false;
-    events.message(stream.id, std::move(message));
+    events.message(stream.id, stream.reader.take(room));
     if (bytes.empty()) return;
   }
 }
@@ -296,7 +240,7 @@ void Session::State::feed(Stream& stream, std::string_view bytes) {
 void Session::State::half_close(Stream& stream) {
   stream.is_half_closed = true;
   if (stream.is_finished) return;
-  if (!stream.prefix.empty()) {
+  if (stream.reader.is_amid()) {
     return finish(stream, StatusCode::kInvalidArgument, "a message is cut off");
   }
   events.half_closed(stream.id);
@@ -305,8 +249,8 @@ void Session::State::half_close(Stream& stream) {
 void Session::State::close(std::int32_t id) {
   const auto found = streams.find(id);
   if (found == streams.end()) return;
-  held -= found->second.bytes.size();
-  output -= found->second.out.size() - found->second.sent;
+  found->second.reader.drop(room);
+  output -= found->second.out.left();
   const Outcome outcome = found->second.outcome();
   streams.erase(found);
   events.closed(id, outcome);
@@ -319,33 +263,30 @@ void Session::State::submit_headers(Stream& stream) {
                                     field("content-type", "application/grpc"),
                                     field("grpc-accept-encoding", "identity,gzip,deflate")};
   if (!stream.encoding.empty()) fields.push_back(field("grpc-encoding", stream.encoding));
+  for (const auto& [name, value] : stream.metadata) fields.push_back(field(name, value));
   // Without a message the status comes with the headers, and nothing else.
-  const bool is_all = stream.is_finished && stream.out.empty();
+  const bool is_all = stream.is_finished && stream.out.left() == 0;
   if (is_all) {
     fields.push_back(field("grpc-status", stream.status));
     if (!stream.text.empty()) fields.push_back(field("grpc-message", stream.text));
   }
   nghttp2_data_provider provider{};
   provider.read_callback = Callbacks::read;
-  ::nghttp2_submit_response(session, stream.id, fields.data(), fields.size(),
+  ::nghttp2_submit_response(wire.session, stream.id, fields.data(), fields.size(),
                             is_all ? nullptr : &provider);
 }
 
 void Session::State::resume(Stream& stream) {
   if (!stream.is_deferred) return;
   stream.is_deferred = false;
-  ::nghttp2_session_resume_data(session, stream.id);
+  ::nghttp2_session_resume_data(wire.session, stream.id);
 }
 
 void Session::State::send(Stream& stream, const Message& message) {
   if (stream.is_finished) return;
-  stream.out += message.is_compressed ? '\1' : '\0';
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-    stream.out += static_cast<char>(message.bytes.size() >> shift & 255U);
-  }
-  stream.out += message.bytes;
-  output += kPrefix + message.bytes.size();
-  stream.all_out += kPrefix + message.bytes.size();
+  const std::size_t size = stream.out.add(message);
+  output += size;
+  stream.all_out += size;
   submit_headers(stream);
   resume(stream);
 }
@@ -353,8 +294,7 @@ void Session::State::send(Stream& stream, const Message& message) {
 void Session::State::finish(Stream& stream, StatusCode code, std::string_view text) {
   if (stream.is_finished) return;
   stream.is_finished = true;
-  held -= stream.bytes.size();
-  stream.bytes = {};
+  stream.reader.drop(room);
   stream.code = code;
   stream.status = format("{}", static_cast<int>(code));
   // A field must fit into what clients take.
@@ -366,23 +306,18 @@ void Session::State::finish(Stream& stream, StatusCode code, std::string_view te
 
 ssize_t Session::State::read_out(Stream& stream, std::uint8_t* into, std::size_t most,
                                  std::uint32_t* flags) {
-  const std::size_t size = std::min(most, stream.out.size() - stream.sent);
-  if (size == 0 && !stream.is_finished) {
+  if (stream.out.left() == 0 && !stream.is_finished) {
     stream.is_deferred = true;
     return NGHTTP2_ERR_DEFERRED;
   }
-  std::copy_n(stream.out.data() + stream.sent, size, into);
-  stream.sent += size;
+  const std::size_t size = stream.out.take(into, most);
   output -= size;
   sent += size;
-  if (stream.sent < stream.out.size()) return static_cast<ssize_t>(size);
-  stream.out.clear();
-  stream.sent = 0;
-  if (!stream.is_finished) return static_cast<ssize_t>(size);
+  if (stream.out.left() > 0 || !stream.is_finished) return static_cast<ssize_t>(size);
   *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
   std::array<nghttp2_nv, 2> trailers = {field("grpc-status", stream.status),
                                         field("grpc-message", stream.text)};
-  ::nghttp2_submit_trailer(session, stream.id, trailers.data(), stream.text.empty() ? 1 : 2);
+  ::nghttp2_submit_trailer(wire.session, stream.id, trailers.data(), stream.text.empty() ? 1 : 2);
   return static_cast<ssize_t>(size);
 }
 
@@ -391,27 +326,20 @@ Session::Session(const ServerOptions& options, Events& events)
   state_->open();
 }
 
-Session::~Session() {
-  ::nghttp2_session_del(state_->session);
-}
+Session::~Session() = default;
 
 bool Session::receive(std::string_view bytes) {
-  const auto* const begin = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const ssize_t taken = ::nghttp2_session_mem_recv(state_->session, begin, bytes.size());
-  state_->is_broken = state_->is_broken || taken < 0;
-  return !state_->is_broken;
+  return state_->wire.receive(bytes);
 }
 
 void Session::take_output(std::string& out, std::size_t most) {
-  while (out.size() < most) {
-    const std::uint8_t* bytes = nullptr;
-    const ssize_t size = ::nghttp2_session_mem_send(state_->session, &bytes);
-    if (size <= 0) {
-      state_->is_broken = state_->is_broken || size < 0;
-      return;
-    }
-    out.append(view(bytes, static_cast<std::size_t>(size)));
-  }
+  state_->wire.take_output(out, most);
+}
+
+void Session::add_metadata(std::int32_t stream, std::string name, std::string value) {
+  Stream* const found = state_->find(stream);
+  if (found == nullptr || found->has_headers) return;
+  found->metadata.emplace_back(std::move(name), std::move(value));
 }
 
 void Session::send(std::int32_t stream, const Message& message) {
@@ -423,14 +351,14 @@ void Session::finish(std::int32_t stream, StatusCode code, std::string_view text
 }
 
 void Session::shut_down() {
-  ::nghttp2_submit_goaway(state_->session, NGHTTP2_FLAG_NONE,
-                          ::nghttp2_session_get_last_proc_stream_id(state_->session),
+  ::nghttp2_submit_goaway(state_->wire.session, NGHTTP2_FLAG_NONE,
+                          ::nghttp2_session_get_last_proc_stream_id(state_->wire.session),
                           NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
 bool Session::is_done() const {
-  return ::nghttp2_session_want_read(state_->session) == 0 &&
-         ::nghttp2_session_want_write(state_->session) == 0;
+  return ::nghttp2_session_want_read(state_->wire.session) == 0 &&
+         ::nghttp2_session_want_write(state_->wire.session) == 0;
 }
 
 std::size_t Session::streams() const {
@@ -457,7 +385,7 @@ std::uint64_t Session::received_bytes() const {
 bool Session::is_waiting() const {
   return !state_->has_frames ||
          std::any_of(state_->streams.begin(), state_->streams.end(),
-                     [](const auto& each) { return !each.second.prefix.empty(); });
+                     [](const auto& each) { return each.second.reader.is_amid(); });
 }
 
 }  // namespace kingpost::grpc

@@ -53,7 +53,9 @@ class Session {
   /// Appends what is to be sent, about `most` bytes.
   void take_output(std::string& out, std::size_t most);
 
-  /// A stream that is gone is left alone.
+  /// A stream that is gone is left alone, here and below. What comes after the first message or
+  /// the status is left out.
+  void add_metadata(std::int32_t stream, std::string name, std::string value);
   void send(std::int32_t stream, const Message& message);
   void finish(std::int32_t stream, StatusCode code, std::string_view text);
 
@@ -81,7 +83,11 @@ class Session {
 /// "1H", "20S", "5m" and so on as microseconds, at least one; nothing where it is no timeout.
 std::optional<std::chrono::microseconds> timeout_of(std::string_view text);
 
-/// The percent-encoding of grpc-message.
+/// The shortest text that is not shorter than the time: "20S", "1500m".
+std::string timeout_text(std::chrono::microseconds timeout);
+
+/// The percent-encoding of grpc-message, and back: what is no encoding is left as it is.
 std::string encoded_text(std::string_view text);
+std::string decoded_text(std::string_view text);
 
 }  // namespace kingpost::grpc

@@ -73,7 +73,8 @@ class GrpcSession : public testing::Test {
     }
   }
 
-  Answer& ask(std::string body, const Client::Fields& fields = Client::fields(), bool ends = true) {
+  Answer& ask(std::string body, const RawClient::Fields& fields = RawClient::fields(),
+              bool ends = true) {
     const std::int32_t stream = client_.call(fields, std::move(body), ends);
     pump();
     return client_.answers[stream];
@@ -82,11 +83,11 @@ class GrpcSession : public testing::Test {
   ServerOptions options_;
   Recorder events_;
   std::unique_ptr<Session> session_;
-  Client client_;
+  RawClient client_;
 };
 
 TEST_F(GrpcSession, a_call_is_answered_with_messages_and_a_status) {
-  Client::Fields fields = Client::fields();
+  RawClient::Fields fields = RawClient::fields();
   fields.emplace_back("grpc-timeout", "20m");
   fields.emplace_back("grpc-encoding", "gzip");
   fields.emplace_back("x-key", "a");
@@ -113,7 +114,7 @@ TEST_F(GrpcSession, a_call_is_answered_with_messages_and_a_status) {
 }
 
 TEST_F(GrpcSession, bytes_may_come_one_by_one) {
-  client_.call(Client::fields(), framed("one") + framed("two"));
+  client_.call(RawClient::fields(), framed("one") + framed("two"));
   pump(1);
   EXPECT_EQ(client_.answers[1].data, framed("one") + framed("two"));
   EXPECT_FALSE(session_->is_waiting());
@@ -136,7 +137,7 @@ TEST_F(GrpcSession, what_is_no_message_is_refused) {
   EXPECT_THAT(large.fields.at("grpc-message"), HasSubstr("6000001 vs. 6000000"));
   EXPECT_TRUE(large.has_ended);
   // A length without its bytes sets nothing aside.
-  const Answer& promised = ask(std::string("\0\x7F\xFF\xFF\xFF", 5), Client::fields(), false);
+  const Answer& promised = ask(std::string("\0\x7F\xFF\xFF\xFF", 5), RawClient::fields(), false);
   EXPECT_EQ(promised.fields.at("grpc-status"), "8");
   EXPECT_TRUE(promised.has_ended);
   EXPECT_EQ(session_->streams(), 0U);
@@ -144,7 +145,7 @@ TEST_F(GrpcSession, what_is_no_message_is_refused) {
 }
 
 TEST_F(GrpcSession, what_is_no_grpc_is_refused) {
-  Client::Fields fields = Client::fields();
+  RawClient::Fields fields = RawClient::fields();
   fields[4].second = "application/json";
   EXPECT_EQ(ask("", fields).fields.at(":status"), "415");
   fields[4].second = "application/grpc+json";
@@ -157,7 +158,7 @@ TEST_F(GrpcSession, what_is_no_grpc_is_refused) {
 }
 
 TEST_F(GrpcSession, too_many_fields_are_refused) {
-  Client::Fields fields = Client::fields();
+  RawClient::Fields fields = RawClient::fields();
   for (int i = 0; i < 40; ++i) fields.emplace_back("x-" + std::to_string(i), std::string(500, 'a'));
   const Answer& answer = ask(framed("a"), fields);
   EXPECT_EQ(answer.fields.at("grpc-status"), "8");
@@ -168,8 +169,8 @@ TEST_F(GrpcSession, messages_together_are_bounded) {
   events_.echoes = false;
   std::int32_t last = 0;
   for (int i = 0; i < 8; ++i) {
-    last = client_.call(Client::fields(), framed(std::string(5'900'000, 'x')).substr(0, 5'000'000),
-                        false);
+    last = client_.call(RawClient::fields(),
+                        framed(std::string(5'900'000, 'x')).substr(0, 5'000'000), false);
   }
   pump();
   int refused = 0;
@@ -188,7 +189,7 @@ TEST_F(GrpcSession, messages_together_are_bounded) {
 
 TEST_F(GrpcSession, a_cancelled_call_is_told_and_its_answer_is_lost) {
   events_.echoes = false;
-  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  const std::int32_t stream = client_.call(RawClient::fields(), framed("a"));
   pump();
   EXPECT_EQ(events_.ended, std::vector<std::int32_t>{stream});
   client_.reset(stream);
@@ -204,7 +205,7 @@ TEST_F(GrpcSession, a_cancelled_call_is_told_and_its_answer_is_lost) {
 
 TEST_F(GrpcSession, answers_may_come_later_and_statuses_are_encoded) {
   events_.echoes = false;
-  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  const std::int32_t stream = client_.call(RawClient::fields(), framed("a"));
   pump();
   session_->send(stream, {"b", false});
   pump();
@@ -223,7 +224,7 @@ TEST_F(GrpcSession, calls_at_a_time_are_bounded) {
   events_.echoes = false;
   pump();
   std::vector<std::int32_t> streams;
-  for (int i = 0; i < 15; ++i) streams.push_back(client_.call(Client::fields(), framed("a")));
+  for (int i = 0; i < 15; ++i) streams.push_back(client_.call(RawClient::fields(), framed("a")));
   pump();
   // The client holds back what the server does not take yet.
   EXPECT_EQ(session_->streams(), 10U);
@@ -234,7 +235,7 @@ TEST_F(GrpcSession, calls_at_a_time_are_bounded) {
 
 TEST_F(GrpcSession, it_shuts_down_behind_the_calls_there_are) {
   events_.echoes = false;
-  const std::int32_t stream = client_.call(Client::fields(), framed("a"));
+  const std::int32_t stream = client_.call(RawClient::fields(), framed("a"));
   pump();
   session_->shut_down();
   pump();
@@ -255,8 +256,8 @@ TEST_F(GrpcSession, a_client_of_another_protocol_is_told_to_go) {
 }
 
 TEST_F(GrpcSession, damaged_bytes_do_no_harm) {
-  client_.call(Client::fields(), framed("one") + framed(std::string(3000, 'x')));
-  Client::Fields fields = Client::fields();
+  client_.call(RawClient::fields(), framed("one") + framed(std::string(3000, 'x')));
+  RawClient::Fields fields = RawClient::fields();
   fields.emplace_back("grpc-timeout", "1S");
   client_.call(fields, framed("two"));
   client_.reset(1);
@@ -293,6 +294,28 @@ TEST(GrpcText, timeouts) {
   for (const char* wrong : {"", "1", "S", "-1S", "1s", "999999999S", "1.5S", " 1S"}) {
     EXPECT_EQ(timeout_of(wrong), std::nullopt) << wrong;
   }
+}
+
+TEST(GrpcText, timeouts_are_written_as_they_are_read) {
+  using std::chrono::microseconds;
+  EXPECT_EQ(timeout_text(microseconds(0)), "1u");
+  EXPECT_EQ(timeout_text(microseconds(99'999'999)), "99999999u");
+  EXPECT_EQ(timeout_text(microseconds(100'000'001)), "100001m");
+  EXPECT_EQ(timeout_text(microseconds(3'600'000'000'000)), "3600000S");
+  for (std::int64_t each = 1; each < 1'000'000'000'000'000; each = each * 7 + 3) {
+    const auto read = timeout_of(timeout_text(microseconds(each)));
+    ASSERT_TRUE(read) << each;
+    EXPECT_GE(read->count(), each);
+    EXPECT_LE(static_cast<double>(read->count()), static_cast<double>(each) * 1.001);
+  }
+}
+
+TEST(GrpcText, messages_are_read_as_they_are_written) {
+  for (const char* each : {"", "plain", "100 % \u00fc\n", "%41"}) {
+    EXPECT_EQ(decoded_text(encoded_text(each)), each);
+  }
+  EXPECT_EQ(decoded_text("a%4a%"), "aJ%");
+  EXPECT_EQ(decoded_text("%zz%4"), "%zz%4");
 }
 
 }  // namespace

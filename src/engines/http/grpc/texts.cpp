@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
+#include "base/format.h"
 #include "engines/http/grpc/session.h"
 
 namespace kingpost::grpc {
@@ -62,6 +64,16 @@ std::optional<std::chrono::microseconds> timeout_of(std::string_view text) {
   }
 }
 
+std::string timeout_text(std::chrono::microseconds timeout) {
+  constexpr std::int64_t kMost = 99'999'999;
+  std::int64_t count = std::max<std::int64_t>(1, timeout.count());
+  for (const auto& [unit, size] : {std::pair{'u', 1000}, {'m', 1000}, {'S', 60}, {'M', 60}}) {
+    if (count <= kMost) return format("{}{}", count, unit);
+    count = count / size + (count % size == 0 ? 0 : 1);
+  }
+  return format("{}H", std::min(count, kMost));
+}
+
 std::string encoded_text(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
@@ -74,6 +86,19 @@ std::string encoded_text(std::string_view text) {
     out += '%';
     out += kDigits[byte >> 4U];
     out += kDigits[byte & 15U];
+  }
+  return out;
+}
+
+std::string decoded_text(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* const digits = text.data() + i + 1;
+    const bool is_encoded = text[i] == '%' && i + 2 < text.size() &&
+                            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2;
+    out += is_encoded ? static_cast<char>(byte) : text[i];
+    if (is_encoded) i += 2;
   }
   return out;
 }

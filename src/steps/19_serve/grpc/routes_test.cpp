@@ -32,6 +32,7 @@ class FakeCall final : public grpc::Call {
 
   const grpc::Head& head() const override { return fields; }
   bool is_cancelled() const override { return false; }
+  void add_metadata(std::string, std::string) override {}
   void send(grpc::Message message) override { sent.push_back(std::move(message)); }
   void finish(StatusCode code, std::string_view text) override {
     ++finished;
