@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engines/http/tls_files.h"
 #include "lifecycle/pipeline_file.h"
 #include "lifecycle/plan.h"
 #include "steps/18_deploy/deploy.h"
@@ -61,10 +62,11 @@ struct Arguments {
   std::string to = "local";
   std::string name;
   steps::deploy::PlanWords plan;
-  /// Of serve: -1 and "" where the pipeline file decides.
+  /// Of serve and deploy: -1 and "" where the pipeline file decides.
   int port = -1;
   int grpc_port = -1;
   std::string address;
+  http::TlsFiles tls{};
   /// The whole line, for the journal.
   std::string line;
 };

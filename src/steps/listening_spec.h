@@ -25,4 +25,9 @@ inline Field port_field(std::string_view doc) {
           .most = 65535};
 }
 
+/// The same; without it there is none.
+inline Field grpc_field(std::string_view doc) {
+  return {.name = "grpc", .kind = FieldKind::kInteger, .doc = doc, .least = 0, .most = 65535};
+}
+
 }  // namespace kingpost::steps

@@ -5,36 +5,25 @@ sent meanwhile is answered, as the version that its answer names would."""
 import contextlib
 import hashlib
 import json
-import math
 import os
 import random
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-import onnx_files  # noqa: E402
+from deploying import PIPELINE, SECONDS, VERSIONS, DeployCase, free_port  # noqa: E402
 from project import KINGPOST  # noqa: E402
 
-SECONDS = 60
-PIPELINE = """\
-version: 1
-project: made
-ingest:
-  rows: {path: rows.csv}
-curate:
-  spine: rows
-  target: {name: y, type: number, expr: y}
-"""
 # A wall clock that somebody sets: by so many seconds as the file SHIFT says.
 CLOCK = r"""
 #include <stdio.h>
@@ -51,9 +40,6 @@ int clock_gettime(clockid_t id, struct timespec* out) {
   return done;
 }
 """
-# What each version makes of x; the third has no answer for what is negative.
-VERSIONS = {"1": ("Identity", lambda x: x), "2": ("Neg", lambda x: -x),
-            "3": ("Sqrt", lambda x: math.sqrt(x) if x >= 0 else None)}
 
 
 class Load:
@@ -102,61 +88,7 @@ class Load:
             each.join()
 
 
-class DeployTest(unittest.TestCase):
-    def setUp(self):
-        self.base = Path(tempfile.mkdtemp(prefix="kingpost-test-")).resolve()
-        self.addCleanup(shutil.rmtree, self.base)
-        for version, (operator, _) in VERSIONS.items():
-            (self.base / f"{version}.onnx").write_bytes(
-                onnx_files.of_one(operator, "x", [None], "prediction"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.addCleanup(self.run_it, "stop")
-
-    def run_it(self, *words, env=None):
-        done = subprocess.run([KINGPOST, "deploy", *words], cwd=self.base, capture_output=True,
-                              text=True, timeout=SECONDS, check=False,
-                              env={**os.environ, **(env or {})})
-        return done.returncode, done.stdout + done.stderr
-
-    def call(self, *words):
-        code, text = self.run_it(*words)
-        self.assertEqual(code, 0, text)
-        return text
-
-    def refused(self, error, *words):
-        code, text = self.run_it(*words)
-        self.assertNotEqual(code, 0, text)
-        self.assertIn(f"error[{error}]", text)
-
-    def deploy(self, version, *words):
-        return self.call(f"m/{version}={self.base / version}.onnx", *words)
-
-    def status(self):
-        return json.loads(self.call("status", "--json"))
-
-    def wait(self, holds):
-        until = time.monotonic() + SECONDS
-        while not holds(status := self.status()):
-            self.assertLess(time.monotonic(), until, status)
-            time.sleep(0.1)
-        return status
-
-    def gone(self, processes):
-        until = time.monotonic() + SECONDS
-        while any(Path(f"/proc/{each}/exe").exists() for each in processes):
-            self.assertLess(time.monotonic(), until)
-            time.sleep(0.05)
-
-    def stable(self, version):
-        return lambda status: (status["candidate"] is None
-                               and status["stable"]["version"] == version)
-
-    def history(self):
-        return [(each["what"], each["version"]) for each in
-                json.loads(self.call("history", "--json"))]
-
+class DeployTest(DeployCase):
     def start(self):
         self.assertIn("version 1 answers", self.deploy("1", "--http", str(self.port)))
         load = Load(self.port)
@@ -288,10 +220,7 @@ class DeployTest(unittest.TestCase):
         self.start().end()
         self.deploy("2", "--canary", "100", "--bake", "60s", "--rollback-if", "error_rate>0.5",
                     "--min-requests", "2")
-        process = self.status()["candidate"]["process"]
-        os.kill(process, signal.SIGSTOP)
-        self.addCleanup(lambda: Path(f"/proc/{process}/exe").exists()
-                        and os.kill(process, signal.SIGCONT))
+        self.hang(self.status()["candidate"]["process"])
         load = Load(self.port, clients=3)
         status = self.wait(lambda status: status["candidate"] is None)
         self.assertIn("error_rate is", status["last_outcome"])
@@ -403,6 +332,58 @@ class DeployTest(unittest.TestCase):
         self.call("stop")
         self.deploy("1")
         self.assertTrue(self.status()["url"].endswith(f":{self.port}"))
+
+    def test_the_port_of_grpc_is_kept(self):
+        def write(deploy, serve):
+            (self.base / "kingpost.yaml").write_text(
+                f"{PIPELINE}deploy: {{http: {self.port}{deploy}}}\nserve: {{{serve}}}\n")
+        write("", "threads: 1")
+        self.deploy("1")
+        self.assertNotIn("grpc_url", self.status())
+        # What serve says of it holds for a deployment that says nothing itself.
+        write("", "threads: 1, grpc: 0")
+        self.refused("deploy.other_port", f"m/2={self.base}/2.onnx")
+        self.call("stop")
+        port = free_port()
+        write(f", grpc: {port}", "threads: 1, grpc: 1")
+        self.assertIn(f"and grpc://127.0.0.1:{port}", self.deploy("1"))
+        self.refused("deploy.other_port", f"m/2={self.base}/2.onnx", "--grpc", "1")
+        self.deploy("2", "--grpc", str(port))
+        write("", "threads: 1")
+        status = self.status()
+        os.kill(status["process"], signal.SIGKILL)
+        self.gone([status["process"]])
+        self.deploy("1")
+        self.assertEqual(self.status()["grpc_url"], status["grpc_url"])
+        self.assertIn(f"grpc://127.0.0.1:{port}", self.call("status"))
+
+    def test_tls_is_of_the_ports_of_the_deployment(self):
+        certificate, key = self.certificate()
+        (self.base / "kingpost.yaml").write_text(
+            f"{PIPELINE}serve: {{tls: {{certificate: {certificate.name}}}}}\n")
+        self.refused("deploy.tls_incomplete", f"m/1={self.base}/1.onnx", "--http", str(self.port))
+        (self.base / "kingpost.yaml").write_text(
+            f"{PIPELINE}serve: {{tls: {{certificate: {certificate.name}, key: {key.name}}}}}\n")
+        said = self.deploy("1", "--http", str(self.port), "--grpc", "0")
+        self.assertNotIn("note:", said)
+        self.assertEqual(self.status()["url"], f"https://127.0.0.1:{self.port}")
+        self.assertTrue(self.status()["grpc_url"].startswith("grpcs://127.0.0.1:"))
+        trusted = ssl.create_default_context(cafile=certificate)
+        connection = HTTPSConnection("127.0.0.1", self.port, timeout=SECONDS, context=trusted)
+        connection.request("GET", "/v2/models/m")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.headers["X-Kingpost-Version"]), (200, "1"))
+        connection.close()
+        (self.base / "kingpost.yaml").unlink()
+        other = self.base / "other.pem"
+        shutil.copy(certificate, other)
+        self.refused("deploy.other_tls", f"m/2={self.base}/2.onnx", "--tls-certificate", str(other),
+                     "--tls-key", str(key))
+        process = self.status()["process"]
+        os.kill(process, signal.SIGKILL)
+        self.gone([process])
+        self.deploy("2")
+        self.assertEqual(self.status()["url"], f"https://127.0.0.1:{self.port}")
 
     def test_only_who_has_the_token_gives_orders(self):
         self.deploy("1", "--http", str(self.port))

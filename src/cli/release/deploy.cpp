@@ -2,14 +2,9 @@
 // kingpost deploy: one supervisor a deployment, which lives on by itself, and what is asked of it.
 #include "steps/18_deploy/deploy.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <optional>
 #include <thread>
 
@@ -18,8 +13,9 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/output.h"
+#include "cli/release/control.h"
 #include "cli/serve/unpacked.h"
-#include "engines/http/client.h"
+#include "steps/18_deploy/backend.h"
 #include "steps/18_deploy/supervisor.h"
 #include "store/lock.h"
 
@@ -28,13 +24,6 @@ namespace {
 
 namespace deploy = steps::deploy;
 using Clock = std::chrono::steady_clock;
-
-constexpr auto kPatience = std::chrono::seconds(60);
-constexpr std::chrono::milliseconds kLook{50};
-
-std::string path_in(const std::string& folder, std::string_view file) {
-  return format("{}/{}", folder, file);
-}
 
 Result<std::string> deployments_folder(const Arguments& arguments) {
   auto store = open_store(arguments);
@@ -57,84 +46,10 @@ Status hold_name(const std::string& name) {
       .hint("letters, digits, underscore, dash and point");
 }
 
-// How a running supervisor is spoken to.
-class Control {
- public:
-  static Result<Control> of(const std::string& folder) {
-    const Error not_running =
-        fail(Code::kPrecondition, "deploy.not_running", "nothing runs in {}", shown(folder, 200))
-            .hint("`kingpost deploy MODEL` starts it, with what it had before where it was killed");
-    const std::string path = path_in(folder, deploy::kControlFile);
-    const auto holder = store::Lock::holder(folder);
-    if (!exists(path) || !holder) return not_running;
-    TRY(const std::string text, read_file(path));
-    TRY(const Json json, parse_json(text));
-    // The file of one that was killed is not that of the one that starts now.
-    if (!starts_with(*holder, format("process {},", json["process"].integer()))) return not_running;
-    Control out;
-    out.port_ = static_cast<int>(json["port"].integer());
-    out.token_ = json["token"].text();
-    return out;
-  }
-
-  Result<Json> ask(const std::string& path, const Json& body = Json()) const {
-    http::Client client(1);
-    http::ClientRequest request;
-    request.method = path == "/status" ? "GET" : "POST";
-    request.target = path;
-    request.headers = {{"X-Token", token_}};
-    if (!body.is_null()) request.body = body.dump();
-    TRY(const http::ClientAnswer answer, client.ask_and_wait(port_, request));
-    TRY(Json json, parse_json(answer.body));
-    if (answer.status == 200) return json;
-    return fail(Code::kConflict, json["id"].text(), "{}", json["error"].text())
-        .hint(json["hint"].text());
-  }
-
- private:
-  int port_ = 0;
-  std::string token_;
-};
-
-std::string last_lines(const std::string& path) {
-  const auto text = read_file(path);
-  if (!text) return {};
-  constexpr std::size_t kMost = 600;
-  return text->size() <= kMost ? *text : text->substr(text->size() - kMost);
-}
-
-Error not_started(const std::string& folder) {
-  const std::string log = path_in(folder, deploy::kLogFile);
-  return fail(Code::kUnavailable, "deploy.not_started", "the deployment did not start")
-      .detail(last_lines(log))
-      .hint(format("its log is {}", log));
-}
-
-// Starts the supervisor of a folder, and waits until it can be spoken to.
-Result<Control> launch(const std::string& folder) {
-  const std::string log = path_in(folder, deploy::kLogFile);
-  const std::string program = program_folder() + "/kingpost";
-  std::string words[] = {program, "deploy", "supervise", folder};
-  char* line[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-  const pid_t process = ::fork();
-  if (process == 0) {
-    ::setsid();
-    const int quiet = ::open("/dev/null", O_RDONLY);
-    const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
-    ::dup2(quiet, STDIN_FILENO);
-    ::dup2(out, STDOUT_FILENO);
-    ::dup2(out, STDERR_FILENO);
-    ::execv(line[0], line);
-    ::_exit(127);
-  }
-  const auto until = Clock::now() + kPatience;
-  while (Clock::now() < until) {
-    if (auto control = Control::of(folder)) return control;
-    int status = 0;
-    if (::waitpid(process, &status, WNOHANG) == process) break;
-    std::this_thread::sleep_for(kLook);
-  }
-  return not_started(folder);
+// Where a deployment listens.
+std::string places_of(const Json& status) {
+  const std::string grpc = status["grpc_url"].text();
+  return status["url"].text() + (grpc.empty() ? "" : " and ") + grpc;
 }
 
 class Deploying {
@@ -168,40 +83,66 @@ class Deploying {
     const bool is_none = !file && file.error().id() == "file.pipeline_missing";
     if (!is_none || !file_option(arguments_).empty()) {
       TRY(const auto pipeline, load(arguments_));
-      const Node& section = pipeline.section("deploy");
-      if (section.is_map()) {
-        config_.name = section.text_at("name");
-        if (!section.at("address").implied) said_.address = section.text_at("address");
-        if (!section.at("http").implied) said_.port = static_cast<int>(section.integer("http"));
-        TRY(plan_, deploy::plan_of(section));
-      }
       take_serve(serve_words(pipeline));
       said_.serve = true;
+      TRY_STATUS(take_section(pipeline.section("deploy")));
     }
-    if (arguments_.port >= 0) said_.port = arguments_.port;
-    if (!arguments_.address.empty()) said_.address = arguments_.address;
+    take_options();
+    TRY_STATUS(hold_tls());
     if (!arguments_.plan.is_empty()) {
       TRY(plan_, deploy::plan_of(arguments_.plan));
     }
     return {};
   }
 
-  // What is said of serving, but for what is the deployment's own.
+  Status take_section(const Node& section) {
+    if (!section.is_map()) return {};
+    config_.name = section.text_at("name");
+    if (!section.at("address").implied) said_.address = section.text_at("address");
+    if (!section.at("http").implied) said_.port = static_cast<int>(section.integer("http"));
+    if (section.has("grpc")) said_.grpc = static_cast<int>(section.integer("grpc"));
+    TRY(plan_, deploy::plan_of(section));
+    return {};
+  }
+
+  void take_options() {
+    if (arguments_.port >= 0) said_.port = arguments_.port;
+    if (arguments_.grpc_port >= 0) said_.grpc = arguments_.grpc_port;
+    if (!arguments_.address.empty()) said_.address = arguments_.address;
+    if (!arguments_.tls.is_used()) return;
+    said_.tls = arguments_.tls;
+    for (std::string* each :
+         {&said_.tls.certificate, &said_.tls.key, &said_.tls.client_authorities}) {
+      if (!each->empty()) *each = absolute_path(*each);
+    }
+  }
+
+  // What is said of serving: the ports of a deployment are its own, and its processes speak without
+  // TLS.
   void take_serve(const std::vector<std::string>& words) {
     for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
       const std::string& option = words[i];
-      if (option == "--grpc") {
-        print("note: serve.grpc is not forwarded by a deployment, which takes HTTP only\n");
-      }
-      if (option == "--tls-certificate") {
-        print("note: serve.tls is not for a deployment, which takes HTTP without TLS\n");
-      }
+      const std::string& value = words[i + 1];
+      if (option == "--grpc") said_.grpc = static_cast<int>(parse_integer(value).value_or(-1));
+      if (option == "--tls-certificate") said_.tls.certificate = value;
+      if (option == "--tls-key") said_.tls.key = value;
+      if (option == "--tls-client-authorities") said_.tls.client_authorities = value;
       const bool is_own = option == "--http" || option == "--address" || option == "--grpc" ||
                           option == "--drain" || starts_with(option, "--tls");
       if (is_own) continue;
       config_.words.push_back(option);
-      config_.words.push_back(words[i + 1]);
+      config_.words.push_back(value);
     }
+  }
+
+  // One that has a part of it only would otherwise listen without.
+  Status hold_tls() const {
+    const http::TlsFiles& tls = said_.tls;
+    const bool is_whole = tls.is_used() ? !tls.key.empty() : tls == http::TlsFiles();
+    if (is_whole) return {};
+    return fail(Code::kInvalidInput, "deploy.tls_incomplete",
+                "TLS needs a certificate and its key, and one of them is not named")
+        .hint("serve.tls.certificate and serve.tls.key, or --tls-certificate and --tls-key");
   }
 
   Status take_source() {
@@ -233,7 +174,7 @@ class Deploying {
     if (!lock && lock.error().id() != "store.locked") return Error(lock.error());
     if (!lock || store::Lock::holder(folder_)) return out;
     TRY_STATUS(write_config());
-    TRY(out, launch(folder_));
+    TRY(out, Control::launch(folder_));
     return out;
   }
 
@@ -267,9 +208,13 @@ class Deploying {
     if (there) {
       config_.address = there->address;
       config_.http = there->http;
+      config_.grpc = there->grpc;
+      config_.tls = there->tls;
       if (!said_.serve) config_.words = there->words;
     }
     if (said_.port >= 0) config_.http = said_.port;
+    if (said_.grpc >= 0) config_.grpc = said_.grpc;
+    if (said_.tls.is_used()) config_.tls = said_.tls;
     if (!said_.address.empty()) config_.address = said_.address;
     return write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty());
   }
@@ -283,6 +228,22 @@ class Deploying {
                   "the deployment {} already runs at port {}, and {} is asked for", config_.name,
                   there->http, said_.port)
           .hint("leave http out, stop it first, or give another --name");
+    }
+    if (said_.grpc >= 0 && said_.grpc != there->grpc) {
+      const std::string now =
+          there->grpc < 0 ? std::string("without gRPC") : format("gRPC at {}", there->grpc);
+      return fail(Code::kConflict, "deploy.other_port",
+                  "the deployment {} already runs {}, and gRPC at {} is asked for", config_.name,
+                  now, said_.grpc)
+          .hint("leave grpc out, stop it first, or give another --name");
+    }
+    if (said_.tls.is_used() && said_.tls != there->tls) {
+      return fail(Code::kConflict, "deploy.other_tls",
+                  "the deployment {} already runs {}, and another certificate, key or authority "
+                  "is asked for",
+                  config_.name,
+                  there->tls.is_used() ? "with " + there->tls.certificate : "without TLS")
+          .hint("leave TLS out, stop it first, or give another --name");
     }
     if (!said_.address.empty() && said_.address != there->address) {
       return fail(Code::kConflict, "deploy.other_address",
@@ -308,7 +269,7 @@ class Deploying {
       const bool is_over = candidate.is_null() || status["attempt"].integer() != attempt;
       if (is_over && status["promoted"].integer() >= attempt) {
         print(format("{}: version {} answers at {}\n", config_.name, source_.version,
-                     status["url"].text()));
+                     places_of(status)));
         return {};
       }
       if (is_over) {
@@ -317,7 +278,7 @@ class Deploying {
       }
       if (candidate["stage"].text() != "starting") {
         print(format("{}: version {} is {} at {}: {}\n", config_.name, source_.version,
-                     candidate["stage"].text(), status["url"].text(), candidate["reason"].text()));
+                     candidate["stage"].text(), places_of(status), candidate["reason"].text()));
         return {};
       }
       std::this_thread::sleep_for(kLook);
@@ -331,6 +292,8 @@ class Deploying {
   /// By option or file, not by default.
   struct Said {
     int port = -1;
+    int grpc = -1;
+    http::TlsFiles tls{};
     std::string address;
     bool serve = false;
   };
@@ -378,7 +341,7 @@ Result<std::string> folder_of(const Arguments& arguments) {
 }
 
 void print_status(const Json& status) {
-  print(format("{} at {}\n", status["name"].text(), status["url"].text()));
+  print(format("{} at {}\n", status["name"].text(), places_of(status)));
   std::vector<std::vector<std::string>> lines;
   for (const char* role : {"stable", "candidate", "standby"}) {
     const Json& each = status[role];

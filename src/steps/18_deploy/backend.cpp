@@ -21,6 +21,12 @@ constexpr Micros kHealthy = 60'000'000;
 constexpr double kGrowth = 1.1;
 constexpr double kLeastMicros = 10;
 
+// What stands behind the place in a line that begins with it; 0: it does not.
+int port_in(std::string_view line, std::string_view place) {
+  if (!starts_with(line, place)) return 0;
+  return static_cast<int>(parse_integer(line.substr(place.size())).value_or(0));
+}
+
 }  // namespace
 
 Json to_json(const Source& source) {
@@ -116,6 +122,8 @@ void Backend::start(Micros now) {
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
     ::dup2(pipe[1], STDOUT_FILENO);
     ::dup2(pipe[1], STDERR_FILENO);
+    // Connections of the supervisor are none of its own: one that it kept would outlive their end.
+    ::close_range(STDERR_FILENO + 1, ~0U, 0);
     ::execv(arguments[0], arguments.data());
     ::_exit(127);
   }
@@ -124,6 +132,11 @@ void Backend::start(Micros now) {
   output_ = pipe[0];
   ::fcntl(output_, F_SETFL, O_NONBLOCK);
   partial_.clear();
+}
+
+void Backend::be_away() {
+  port_.store(0);
+  grpc_port_.store(0);
 }
 
 void Backend::take_line(const std::string& line) {
@@ -136,13 +149,14 @@ void Backend::take_line(const std::string& line) {
     ::close(log);
   }
   if (starts_with(line, "error[")) last_error_ = line;
-  constexpr std::string_view kPlace = "http://127.0.0.1:";
-  if (!starts_with(line, kPlace)) return;
-  const auto port = parse_integer(std::string_view(line).substr(kPlace.size()));
-  if (!port || is_stopping_) return;
+  if (is_stopping_) return;
+  // It tells this one first.
+  if (const int port = port_in(line, "grpc://127.0.0.1:"); port > 0) grpc_port_.store(port);
+  const int port = port_in(line, "http://127.0.0.1:");
+  if (port == 0) return;
   was_ready_ = true;
   failed_starts_ = 0;
-  port_.store(static_cast<int>(*port));
+  port_.store(port);
 }
 
 void Backend::read_output() {
@@ -164,7 +178,7 @@ void Backend::reap(Micros now) {
   int status = 0;
   if (process_ <= 0 || ::waitpid(process_, &status, WNOHANG) != process_) return;
   read_output();
-  port_.store(0);
+  be_away();
   process_ = -1;
   if (is_stopping_) return;
   take_line(WIFSIGNALED(status) ? format("ended by signal {}", WTERMSIG(status))
@@ -185,7 +199,7 @@ void Backend::poll(Micros now) {
 void Backend::stop(Micros now) {
   is_stopping_ = true;
   stopped_ = now;
-  port_.store(0);
+  be_away();
   if (process_ > 0) ::kill(process_, SIGTERM);
 }
 

@@ -44,6 +44,8 @@ class Backend {
   const Source& source() const { return source_; }
   /// 0 while it cannot answer. From any thread, as what follows; the rest by one thread only.
   int port() const { return port_.load(); }
+  /// The same of gRPC, where its words ask for it.
+  int grpc_port() const { return grpc_port_.load(); }
   void count(bool is_error, std::chrono::nanoseconds latency);
   /// A request that it should have had and that could not be sent to it: an error without a time.
   void count_unsent();
@@ -76,6 +78,7 @@ class Backend {
   void start(Micros now);
   void read_output();
   void take_line(const std::string& line);
+  void be_away();
   void reap(Micros now);
 
   const Source source_;
@@ -83,6 +86,7 @@ class Backend {
   const std::vector<std::string> words_;
   const std::string log_;
   std::atomic<int> port_{0};
+  std::atomic<int> grpc_port_{0};
   pid_t process_ = -1;
   int output_ = -1;
   std::string partial_;

@@ -50,6 +50,7 @@ const Field& spec() {
                    .doc = "of the deployment; default: that of the model"},
                   address_field(),
                   port_field("port that stays, whatever version answers"),
+                  grpc_field("the same of gRPC; default: that of serve, or none"),
                   {.name = "blue_green",
                    .kind = FieldKind::kBoolean,
                    .doc = "a new version waits until it is promoted, and the old one stays ready"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steps/18_deploy/gateway.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -9,28 +10,6 @@ namespace kingpost::steps::deploy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr auto kPatience = std::chrono::seconds(10);
-// Of the new version: what it leaves must be enough for the stable one.
-constexpr auto kTrialTime = std::chrono::milliseconds(5'000);
-constexpr auto kPause = std::chrono::milliseconds(20);
-constexpr std::int64_t kMostCopies = 64;
-
-// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv: the same on every machine and in every run.
-std::uint64_t hash_of(std::string_view text, std::uint64_t hash) {
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 1099511628211U;
-  }
-  return hash;
-}
-
-// From 0 to 99.99 percent, in steps of a hundredth. The low bits of FNV of short texts are not
-// even.
-bool is_within(std::uint64_t hash, int percent) {
-  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15U;
-  return (hash * kMix >> 32U) % 10'000 < static_cast<std::uint64_t>(percent) * 100;
-}
 
 // Those that belong to one connection, and what is written anew.
 bool is_of_connection(std::string_view name) {
@@ -55,20 +34,20 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     for (auto& [name, value] : exchange_->headers()) {
       if (!is_of_connection(name)) request->headers.emplace_back(name, std::move(value));
     }
-    constexpr std::uint64_t kBasis = 14695981039346656037U;
-    const std::string_view key = exchange_->header("X-Kingpost-Key");
-    hash_ = key.empty()
-                ? hash_of(request->body, hash_of(request->target, hash_of(request->method, kBasis)))
-                : hash_of(key, kBasis);
+    if (const std::string_view key = exchange_->header("X-Kingpost-Key"); !key.empty()) {
+      share_.add(key);
+    } else {
+      for (const auto* part : {&request->method, &request->target, &request->body}) {
+        share_.add(*part);
+      }
+    }
     request_ = std::move(request);
   }
 
   void start() {
-    const Route route = gateway_.route();
-    const bool is_new = route.candidate != nullptr && is_within(hash_, route.percent);
-    // Other bits than those of the share.
-    is_copied_ = route.candidate != nullptr && is_within(hash_ >> 7U, route.shadow_percent);
-    ask(is_new ? route.candidate : route.stable, is_new);
+    const Traffic::Choice choice = gateway_.traffic_.choose(share_);
+    is_copied_ = choice.is_copied;
+    ask(choice.backend, choice.is_new);
   }
 
  private:
@@ -91,7 +70,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   }
 
   // Whichever that is by now.
-  void ask_stable() { ask(gateway_.route().stable, false); }
+  void ask_stable() { ask(gateway_.traffic_.stable(), false); }
 
   // After the stable version itself did not answer.
   void again() {
@@ -121,24 +100,16 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
 
   // After the answer is known, so that nobody waits for it.
   void copy(int status, const std::string& body) {
-    const std::shared_ptr<Backend> candidate = gateway_.route().candidate;
-    const int port = candidate == nullptr ? 0 : candidate->port();
-    if (candidate != nullptr && port == 0) candidate->count_unsent();
-    if (port == 0 || gateway_.copies_.load() >= kMostCopies) {
-      gateway_.dropped_.fetch_add(1);
-      return;
-    }
-    gateway_.copies_.fetch_add(1);
-    gateway_.sent_.fetch_add(1);
+    const std::shared_ptr<Backend> candidate = gateway_.traffic_.begin_copy();
+    if (candidate == nullptr) return;
     const auto begun = Clock::now();
     gateway_.client_->ask(
-        port, request_, kTrialTime,
-        [&gateway = gateway_, candidate, begun, status, body](Result<http::ClientAnswer> answer) {
-          gateway.copies_.fetch_sub(1);
+        candidate->port(), request_, kTrialTime,
+        [&traffic = gateway_.traffic_, candidate, begun, status,
+         body](Result<http::ClientAnswer> answer) {
           const bool is_error = !answer || answer->status >= 500;
           candidate->count(is_error, Clock::now() - begun);
-          const bool is_same = answer && answer->status == status && answer->body == body;
-          if (!is_same) gateway.different_.fetch_add(1);
+          traffic.end_copy(answer && answer->status == status && answer->body == body);
         });
   }
 
@@ -146,20 +117,10 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   const std::shared_ptr<http::Exchange> exchange_;
   const Clock::time_point until_;
   std::shared_ptr<const http::ClientRequest> request_;
-  std::uint64_t hash_ = 0;
+  Share share_;
   bool is_copied_ = false;
   bool has_waited_ = false;
 };
-
-void Gateway::set_route(Route route) {
-  const std::lock_guard lock(mutex_);
-  route_ = std::move(route);
-}
-
-Route Gateway::route() const {
-  const std::lock_guard lock(mutex_);
-  return route_;
-}
 
 void Gateway::handle(std::shared_ptr<http::Exchange> exchange) {
   std::make_shared<Forward>(*this, std::move(exchange))->start();

@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "engines/http/server.h"
+#include "steps/18_deploy/front.h"
 #include "store/lock.h"
 
 namespace kingpost::steps::deploy {
@@ -45,12 +46,11 @@ double sum_of(std::string_view metrics, std::string_view family) {
 
 class Running final : public Supervisor, public http::Handler {
  public:
-  explicit Running(std::string folder) : folder_(std::move(folder)), gateway_(0) {}
+  explicit Running(std::string folder) : folder_(std::move(folder)) {}
   ~Running() override {
     if (control_ != nullptr) control_->stop();
-    if (public_ != nullptr) public_->stop();
-    // What it still holds of the server must be let go before the server is gone.
-    gateway_.stop();
+    // Before what its answers go to.
+    front_.stop();
   }
 
   Status open() {
@@ -59,10 +59,7 @@ class Running final : public Supervisor, public http::Handler {
     TRY(const Json json, parse_json(text));
     config_ = config_from_json(json);
     TRY_STATUS(resume());
-    http::ServerOptions how;
-    how.address = config_.address;
-    how.port = config_.http;
-    TRY(public_, http::Server::start(how, gateway_));
+    TRY_STATUS(front_.open(config_));
     http::ServerOptions own;
     own.threads = 1;
     token_ = random_hex(32);
@@ -112,6 +109,7 @@ class Running final : public Supervisor, public http::Handler {
 
   Shared made(const Source& source) const {
     std::vector<std::string> words = config_.words;
+    if (config_.grpc >= 0) words.insert(words.end(), {"--grpc", "0"});
     // The supervisor is no client with a key of its own, and looks at the metrics all the same.
     if (std::find(words.begin(), words.end(), "--api-keys") != words.end()) {
       words.insert(words.end(), {"--metrics-key", sha256_of(metrics_key_)});
@@ -236,7 +234,7 @@ class Running final : public Supervisor, public http::Handler {
       route.percent = rollout_->percent();
       route.shadow_percent = rollout_->shadow_percent();
     }
-    gateway_.set_route(std::move(route));
+    front_.traffic().set_route(std::move(route));
     for (Shared& each : leaving_next_) {
       each->stop(monotonic_micros());
       leaving_.push_back(std::move(each));
@@ -301,16 +299,16 @@ class Running final : public Supervisor, public http::Handler {
     auto request = std::make_shared<http::ClientRequest>();
     request->target = "/metrics";
     request->headers = {{"X-API-Key", metrics_key_}};
-    gateway_.client().ask(candidate_->port(), request,
-                          [this, phase = null_rate_.phase()](Result<http::ClientAnswer> answer) {
-                            if (!answer) return;
-                            if (answer->status != 200) return tell_blind(answer->status);
-                            const double rows = sum_of(answer->body, "kingpost_rows_total");
-                            const double nulls =
-                                sum_of(answer->body, "kingpost_null_predictions_total");
-                            const std::lock_guard lock(mutex_);
-                            null_rate_.take(phase, rows, nulls);
-                          });
+    front_.client().ask(candidate_->port(), request,
+                        [this, phase = null_rate_.phase()](Result<http::ClientAnswer> answer) {
+                          if (!answer) return;
+                          if (answer->status != 200) return tell_blind(answer->status);
+                          const double rows = sum_of(answer->body, "kingpost_rows_total");
+                          const double nulls =
+                              sum_of(answer->body, "kingpost_null_predictions_total");
+                          const std::lock_guard lock(mutex_);
+                          null_rate_.take(phase, rows, nulls);
+                        });
   }
 
   // Once a phase: the guard of nulls is none where they cannot be counted.
@@ -322,7 +320,7 @@ class Running final : public Supervisor, public http::Handler {
   }
 
   void end() {
-    if (public_ != nullptr) public_->drain(std::chrono::seconds(10));
+    front_.drain(std::chrono::seconds(10));
     const std::lock_guard lock(mutex_);
     std::vector<Shared> all = leaving_;
     for (const Shared* each : {&stable_, &candidate_, &standby_}) {
@@ -408,7 +406,8 @@ class Running final : public Supervisor, public http::Handler {
 
   Json status() const {
     Json out = Json::object().set("name", config_.name);
-    out.set("url", format("http://{}:{}", config_.address, public_->port()));
+    out.set("url", front_.url());
+    if (!front_.grpc_url().empty()) out.set("grpc_url", front_.grpc_url());
     out.set("process", static_cast<std::int64_t>(::getpid()));
     out.set("stable", stable_ == nullptr ? Json() : backend_json(*stable_));
     Json candidate;
@@ -420,7 +419,7 @@ class Running final : public Supervisor, public http::Handler {
     }
     out.set("candidate", std::move(candidate));
     out.set("standby", standby_ == nullptr ? Json() : backend_json(*standby_));
-    const Gateway::ShadowCounts counts = gateway_.shadow_counts();
+    const Traffic::ShadowCounts counts = front_.traffic().shadow_counts();
     Json shadow = Json::object().set("sent", counts.sent).set("dropped", counts.dropped);
     out.set("shadow", std::move(shadow.set("different", counts.different)));
     out.set("attempt", attempt_).set("promoted", promoted_);
@@ -434,7 +433,7 @@ class Running final : public Supervisor, public http::Handler {
   /// What opens the metrics of the processes, which know its digest only.
   const std::string metrics_key_ = random_hex(32);
   std::mutex mutex_;
-  Gateway gateway_;
+  Front front_;
   Shared stable_;
   Shared candidate_;
   Shared standby_;
@@ -450,29 +449,10 @@ class Running final : public Supervisor, public http::Handler {
   std::int64_t promoted_ = 0;
   std::string last_outcome_;
   std::atomic<bool> stopping_{false};
-  std::unique_ptr<http::Server> public_;
   std::unique_ptr<http::Server> control_;
 };
 
 }  // namespace
-
-Json to_json(const Config& config) {
-  Json words = Json::array();
-  for (const std::string& each : config.words) words.push(each);
-  Json out = Json::object().set("name", config.name).set("address", config.address);
-  out.set("http", config.http).set("program", config.program);
-  return std::move(out.set("words", std::move(words)));
-}
-
-Config config_from_json(const Json& json) {
-  Config out;
-  out.name = json["name"].text();
-  out.address = json["address"].text();
-  out.http = static_cast<int>(json["http"].integer());
-  out.program = json["program"].text();
-  for (const Json& each : json["words"].items()) out.words.push_back(each.text());
-  return out;
-}
 
 Result<std::unique_ptr<Supervisor>> Supervisor::start(const std::string& folder) {
   auto out = std::make_unique<Running>(folder);

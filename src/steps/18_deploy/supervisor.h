@@ -2,16 +2,12 @@
 // One deployment on this machine: its processes, its traffic, and what is asked of it.
 #pragma once
 
-#include <atomic>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
-#include "base/json.h"
 #include "base/result.h"
-#include "steps/18_deploy/gateway.h"
+#include "steps/18_deploy/config.h"
 
 namespace kingpost::steps::deploy {
 
@@ -22,21 +18,11 @@ inline constexpr std::string_view kHistoryFile = "history.ndjson";
 inline constexpr std::string_view kControlFile = "control.json";
 inline constexpr std::string_view kLogFile = "log";
 
-struct Config {
-  std::string name;
-  std::string address = "127.0.0.1";
-  int http = 8080;
-  /// kingpost-serve, and its options.
-  std::string program;
-  std::vector<std::string> words;
-};
-Json to_json(const Config& config);
-Config config_from_json(const Json& json);
-
 class Supervisor {
  public:
   /// Listens, takes up what the folder's state says, and writes how it is spoken to. Fails with
-  /// `store.locked` where another is there, `deploy.state_damaged`, or as http::Server::start.
+  /// `store.locked` where another is there, `deploy.state_damaged`, or as http::Server::start
+  /// and grpc::Server::start.
   static Result<std::unique_ptr<Supervisor>> start(const std::string& folder);
   virtual ~Supervisor() = default;
   Supervisor(const Supervisor&) = delete;

@@ -66,11 +66,7 @@ const Field& spec() {
         .fields = {
             address_field(),
             port_field("port of HTTP/1.1; 0 is any that is free"),
-            {.name = "grpc",
-             .kind = FieldKind::kInteger,
-             .doc = "port of gRPC; 0 is any that is free; default: no gRPC",
-             .least = 0,
-             .most = 65535},
+            grpc_field("port of gRPC; 0 is any that is free; default: none"),
             {.name = "threads",
              .kind = FieldKind::kInteger,
              .doc = "0: as many as the machine has cores",

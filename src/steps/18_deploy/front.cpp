@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/front.h"
+
+#include "base/text.h"
+
+namespace kingpost::steps::deploy {
+
+Status Front::open(const Config& config) {
+  address_ = config.address;
+  is_secret_ = config.tls.is_used();
+  http::ServerOptions how;
+  how.address = config.address;
+  how.port = config.http;
+  how.tls = config.tls;
+  TRY(http_, http::Server::start(how, gateway_));
+  if (config.grpc < 0) return {};
+  grpc::ServerOptions calls;
+  calls.address = config.address;
+  calls.port = config.grpc;
+  calls.tls = config.tls;
+  TRY(grpc_, grpc::Server::start(calls, grpc_gateway_));
+  return {};
+}
+
+// Both at a time.
+void Front::drain(std::chrono::milliseconds most) {
+  constexpr std::chrono::milliseconds kStep{25};
+  const auto until = std::chrono::steady_clock::now() + most;
+  bool is_done = false;
+  while (!is_done && std::chrono::steady_clock::now() < until) {
+    is_done = http_->drain(kStep);
+    if (grpc_ != nullptr) is_done = grpc_->drain(kStep) && is_done;
+  }
+}
+
+void Front::stop() {
+  if (http_ != nullptr) http_->stop();
+  if (grpc_ != nullptr) grpc_->stop();
+  // What they still hold of the servers must be let go before the servers are gone.
+  gateway_.stop();
+  grpc_gateway_.stop();
+}
+
+std::string Front::place(const char* scheme, int port) const {
+  return format("{}{}://{}:{}", scheme, is_secret_ ? "s" : "", address_, port);
+}
+
+std::string Front::url() const {
+  return place("http", http_->port());
+}
+
+std::string Front::grpc_url() const {
+  return grpc_ == nullptr ? std::string() : place("grpc", grpc_->port());
+}
+
+}  // namespace kingpost::steps::deploy

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/grpc_gateway.h"
+
+#include <algorithm>
+
+namespace kingpost::steps::deploy {
+namespace {
+
+using grpc::Message;
+using grpc::StatusCode;
+
+constexpr std::string_view kStream = "/inference.GRPCInferenceService/ModelStreamInfer";
+constexpr std::size_t kMostHeld = std::size_t{2} << 30;
+// Of the stable version, as over HTTP.
+constexpr std::chrono::seconds kAnswerTime{30};
+
+std::size_t size_of(const Message& message) {
+  return message.bytes.size() + sizeof(Message);
+}
+
+bool is_same(const std::vector<Message>& one, const std::vector<Message>& other) {
+  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
+                    [](const Message& a, const Message& b) {
+                      return a.is_compressed == b.is_compressed && a.bytes == b.bytes;
+                    });
+}
+
+}  // namespace
+
+bool Held::add(const Message& message) {
+  const std::size_t size = size_of(message);
+  size_ += size;
+  return shared_.held.fetch_add(size) + size <= kMostHeld;
+}
+
+void Held::remove(const Message& message) {
+  size_ -= size_of(message);
+  shared_.held.fetch_sub(size_of(message));
+}
+
+Deadline::Deadline(Time timeout) {
+  // Nobody waits for a year.
+  constexpr std::chrono::hours kMost{24 * 365};
+  if (timeout.count() > 0) until_ = Clock::now() + std::min<Time>(timeout, kMost);
+}
+
+Deadline::Time Deadline::left() const {
+  if (!until_) return Time(0);
+  return std::max(Time(1), std::chrono::duration_cast<Time>(*until_ - Clock::now()));
+}
+
+Deadline::Time Deadline::of_try(bool is_new) const {
+  const Time most = is_new ? Time(kTrialTime) : Time(kAnswerTime);
+  if (!until_) return most;
+  return std::min(most, std::max(Time(1), is_new ? left() / 2 : left()));
+}
+
+bool is_fault(StatusCode code) {
+  switch (code) {
+    case StatusCode::kUnknown:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kUnimplemented:
+    case StatusCode::kInternal:
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Share share_of(const grpc::Head& head, const std::vector<Message>& messages) {
+  Share out;
+  if (const std::string_view key = head.find("x-kingpost-key"); !key.empty()) {
+    out.add(key);
+    return out;
+  }
+  out.add(head.path);
+  for (const Message& each : messages) out.add(each.bytes);
+  return out;
+}
+
+void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, StatusCode status,
+               std::vector<Message> answer) {
+  const std::shared_ptr<Backend> candidate = shared.traffic.begin_copy();
+  if (candidate == nullptr) return;
+  const auto begun = Deadline::Clock::now();
+  grpc::Head own = head;
+  own.timeout = Deadline::Time(0);
+  shared.client->ask(candidate->grpc_port(), own, std::move(messages), kTrialTime,
+                     [&traffic = shared.traffic, candidate, begun, status,
+                      answer = std::move(answer)](const Result<grpc::ClientAnswer>& copied) {
+                       const bool is_error = !copied || is_fault(copied->ending.status);
+                       candidate->count(is_error, Deadline::Clock::now() - begun);
+                       traffic.end_copy(copied && copied->ending.status == status &&
+                                        is_same(copied->messages, answer));
+                     });
+}
+
+GrpcGateway::GrpcGateway(Traffic& traffic, int threads)
+    : shared_{traffic, std::make_unique<grpc::Client>(grpc::ClientOptions{.threads = threads})} {}
+
+GrpcForward& GrpcGateway::forward(const std::shared_ptr<grpc::Call>& call) {
+  if (call->state == nullptr) {
+    call->state =
+        call->head().path == kStream ? forward_stream(shared_, call) : forward_call(shared_, call);
+  }
+  return *static_cast<GrpcForward*>(call->state.get());
+}
+
+void GrpcGateway::message(const std::shared_ptr<grpc::Call>& call, Message message) {
+  forward(call).message(std::move(message));
+}
+
+void GrpcGateway::half_closed(const std::shared_ptr<grpc::Call>& call) {
+  forward(call).half_closed();
+}
+
+void GrpcGateway::closed(const std::shared_ptr<grpc::Call>& call) {
+  if (call->state != nullptr) forward(call).closed();
+}
+
+}  // namespace kingpost::steps::deploy

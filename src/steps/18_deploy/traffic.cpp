@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/18_deploy/traffic.h"
+
+namespace kingpost::steps::deploy {
+namespace {
+
+constexpr std::int64_t kMostCopies = 64;
+
+}  // namespace
+
+// FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv.
+void Share::add(std::string_view part) {
+  for (const char c : part) {
+    hash_ ^= static_cast<unsigned char>(c);
+    hash_ *= 1099511628211U;
+  }
+}
+
+// From 0 to 99.99 percent, in steps of a hundredth. The low bits of FNV of short texts are not
+// even.
+bool Share::is_within(std::uint64_t hash, int percent) {
+  constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15U;
+  return (hash * kMix >> 32U) % 10'000 < static_cast<std::uint64_t>(percent) * 100;
+}
+
+bool Share::is_copied(int percent) const {
+  return is_within(hash_ >> 7U, percent);
+}
+
+void Traffic::set_route(Route route) {
+  const std::lock_guard lock(mutex_);
+  route_ = std::move(route);
+}
+
+Route Traffic::route() const {
+  const std::lock_guard lock(mutex_);
+  return route_;
+}
+
+Traffic::Choice Traffic::choose(const Share& share) const {
+  const Route route = this->route();
+  if (route.candidate == nullptr) return {route.stable, false, false};
+  const bool is_new = share.is_within(route.percent);
+  return {is_new ? route.candidate : route.stable, is_new, share.is_copied(route.shadow_percent)};
+}
+
+std::shared_ptr<Backend> Traffic::stable() const {
+  return route().stable;
+}
+
+std::shared_ptr<Backend> Traffic::begin_copy() {
+  std::shared_ptr<Backend> candidate = route().candidate;
+  const bool is_there = candidate != nullptr && candidate->port() != 0;
+  if (candidate != nullptr && !is_there) candidate->count_unsent();
+  if (!is_there || copies_.load() >= kMostCopies) {
+    dropped_.fetch_add(1);
+    return nullptr;
+  }
+  copies_.fetch_add(1);
+  sent_.fetch_add(1);
+  return candidate;
+}
+
+void Traffic::end_copy(bool is_same) {
+  copies_.fetch_sub(1);
+  if (!is_same) different_.fetch_add(1);
+}
+
+}  // namespace kingpost::steps::deploy
