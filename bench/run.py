@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-NAMES = ("noop", "checks", "flights", "featurize", "training", "graph", "batch", "serving")
+NAMES = ("noop", "checks", "flights", "featurize", "training", "graph", "batch", "serving",
+         "deploy")
 
 
 def main(names):

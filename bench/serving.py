@@ -30,6 +30,8 @@ START_SECONDS = 120
 
 def made():
     """The model and the bodies, made once."""
+    if shutil.which("wrk") is None:
+        raise measuring.Failed("wrk is missing: apt-get install wrk")
     if not MADE.exists():
         MADE.parent.mkdir(parents=True, exist_ok=True)
         fresh = MADE.with_suffix(".making")
@@ -275,9 +277,14 @@ def goals_of(table, names):
     return goals
 
 
+def add_options(parser):
+    parser.add_argument("--runs", type=int, default=1, help="rounds over all servers")
+    parser.add_argument("--seconds", type=int, default=5, help="of load for each figure")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
+    parser.add_argument("--port", type=int, default=18200)
+
+
 def main(options):
-    if shutil.which("wrk") is None:
-        raise measuring.Failed("wrk is missing: apt-get install wrk")
     expected = made()
     names = [name for name in SERVERS
              if not options.only or any(re.search(each, name, re.I) for each in options.only)]
@@ -290,22 +297,23 @@ def main(options):
     print_table(table)
     goals = goals_of(table, names)
     goals.print()
+    save("serving", options, table, goals, before)
+
+
+def save(name, options, table, goals, before):
     host = measuring.machine()
     print(f"{options.runs} rounds; {host['processors']} processors; load {before} before, "
           f"{measuring.load()} after")
     measuring.RESULTS.mkdir(parents=True, exist_ok=True)
-    path = measuring.RESULTS / "serving.json"
+    path = measuring.RESULTS / f"{name}.json"
     values = {str(key): value for key, value in table.items()}
-    path.write_text(json.dumps({"name": "serving", "machine": host, "load_before": before,
+    path.write_text(json.dumps({"name": name, "machine": host, "load_before": before,
                                 "goals": goals.all, "values": values}, indent=2) + "\n")
     print(f"all figures: {path.relative_to(measuring.ROOT)}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=1, help="rounds over all servers")
-    parser.add_argument("--seconds", type=int, default=5, help="of load for each figure")
-    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8, 64])
-    parser.add_argument("--port", type=int, default=18200)
+    add_options(parser)
     parser.add_argument("--only", nargs="+", help="words in the names of servers")
     main(parser.parse_args())
