@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/output.h"
+#include "cli/serve/tls_options.h"
 #include "lifecycle/lifecycle.h"
 
 namespace kingpost::cli {
@@ -213,17 +214,6 @@ class Parser {
     with_file_option(image);
   }
 
-  void add_tls(CLI::App& app) {
-    auto* certificate = app.add_option("--tls-certificate", arguments.tls.certificate,
-                                       "PEM file: TLS for HTTP and gRPC");
-    auto* key = app.add_option("--tls-key", arguments.tls.key, "PEM file of its key");
-    certificate->needs(key);
-    key->needs(certificate);
-    app.add_option("--tls-client-authorities", arguments.tls.client_authorities,
-                   "PEM file: clients must show a certificate of these")
-        ->needs(certificate);
-  }
-
   void add_deploy() {
     CLI::App* deploy = app_.add_subcommand(
         "deploy", "a registered version behind a port that stays; its status, promote, rollback");
@@ -243,7 +233,7 @@ class Parser {
     deploy->add_option("--grpc", arguments.grpc_port, "port of gRPC; 0 is any; default: none")
         ->check(CLI::Range(0, 65535));
     deploy->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
-    add_tls(*deploy);
+    add_tls_options(*deploy, arguments.tls);
     deploy->add_option("--canary", arguments.plan.canary, "shares in percent: 5,25,100");
     deploy->add_option("--bake", arguments.plan.bake, "how long each share lasts; default: 1h");
     deploy->add_option("--shadow", arguments.plan.shadow, "percent of the requests to copy first");

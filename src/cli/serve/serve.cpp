@@ -18,6 +18,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "cli/serve/tls_options.h"
 #include "engines/http/grpc/grpc.h"
 #include "engines/http/server.h"
 #include "steps/19_serve/grpc/routes.h"
@@ -211,14 +212,7 @@ void add_safety(CLI::App& app, Options& options) {
   app.add_option("--trust", options.trust,
                  "public key, of which one must have signed each bundle; default: no signature")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  auto* certificate = app.add_option("--tls-certificate", options.http.tls.certificate,
-                                     "PEM file: TLS for HTTP and gRPC");
-  auto* key = app.add_option("--tls-key", options.http.tls.key, "PEM file of its key");
-  certificate->needs(key);
-  key->needs(certificate);
-  app.add_option("--tls-client-authorities", options.http.tls.client_authorities,
-                 "PEM file: clients must show a certificate of these")
-      ->needs(certificate);
+  add_tls_options(app, options.http.tls);
 }
 
 void add_log(CLI::App& app, Options& options) {

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steps/18_deploy/backend.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 
 #include "base/files.h"
 #include "base/scratch.h"
+#include "base/text.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -43,6 +46,27 @@ TEST(Backend, OneThatDoesNotGoIsKilled) {
   ASSERT_TRUE(within_a_minute([&] { return exists(program + ".told"); }));
   EXPECT_FALSE(backend.is_gone(stopped + Backend::kGrace - 1));
   EXPECT_TRUE(within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
+}
+
+// What it would keep open would outlive its end here: a port that is taken, a client that waits.
+TEST(Backend, ItHasNoneOfTheSupervisorsFiles) {
+  constexpr int kNumber = 77;
+  const int kept = ::fcntl(STDIN_FILENO, F_DUPFD, kNumber);
+  ASSERT_GE(kept, kNumber);
+  const auto scratch = Scratch::make("backend").value();
+  const std::string program = scratch.path() + "/serve";
+  ASSERT_TRUE(write_durably(program,
+                            format("#!/bin/sh\n[ -e /proc/$$/fd/{} ] && echo grpc://127.0.0.1:5\n"
+                                   "echo http://127.0.0.1:1\nexec sleep 1000\n",
+                                   kept),
+                            0700));
+  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
+  EXPECT_TRUE(within_a_minute([&] {
+    backend.poll(0);
+    return backend.port() == 1;
+  }));
+  EXPECT_EQ(backend.grpc_port(), 0);
+  ::close(kept);
 }
 
 }  // namespace

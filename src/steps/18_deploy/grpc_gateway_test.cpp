@@ -243,6 +243,7 @@ TEST_F(GrpcGatewayTest, a_lost_version_is_asked_again_until_the_deadline) {
     traffic_.set_route({candidate_.backend, nullptr, 0, 0});
   });
   EXPECT_EQ(version_of("a"), "2");
+  back.wait();
 }
 
 TEST_F(GrpcGatewayTest, one_that_nobody_answers_is_unavailable_after_ten_seconds) {
