@@ -4,7 +4,7 @@
 
 #include "engines/http/tls_files.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): theirs
 class App;
 }
 
