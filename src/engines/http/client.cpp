@@ -164,6 +164,10 @@ Client::Client(int threads) : state_(std::make_unique<State>(threads)) {}
 
 Client::~Client() = default;
 
+void Client::stop() {
+  state_->loops.stop();
+}
+
 void Client::ask(int port, std::shared_ptr<const ClientRequest> request, Done done) {
   const std::chrono::milliseconds timeout = request->timeout;
   ask(port, std::move(request), timeout, std::move(done));

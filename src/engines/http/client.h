@@ -47,6 +47,8 @@ class Client {
            std::chrono::milliseconds timeout, Done done);
   /// Calls it later by a thread of the client.
   void after(std::chrono::milliseconds delay, std::function<void()> what);
+  /// Ends its threads: what has not ended never does. From then on it may be asked, in vain.
+  void stop();
   /// Waits for the answer; not by a thread of the client.
   Result<ClientAnswer> ask_and_wait(int port, const ClientRequest& request);
 

@@ -29,7 +29,11 @@ class Gateway final : public http::Handler {
 
   http::Client& client() { return *client_; }
   /// Lets go of every request, unanswered; nothing may be asked any more.
-  void stop() { client_.reset(); }
+  void stop() {
+    // Its threads may be asking still.
+    if (client_ != nullptr) client_->stop();
+    client_.reset();
+  }
 
  private:
   class Forward;

@@ -27,7 +27,11 @@ class GrpcGateway final : public grpc::Handler {
   void half_closed(const std::shared_ptr<grpc::Call>& call) override;
   void closed(const std::shared_ptr<grpc::Call>& call) override;
   /// Lets go of every call, unanswered; nothing may be called any more.
-  void stop() { shared_.client.reset(); }
+  void stop() {
+    // Its threads may be asking still.
+    if (shared_.client != nullptr) shared_.client->stop();
+    shared_.client.reset();
+  }
 
  private:
   GrpcForward& forward(const std::shared_ptr<grpc::Call>& call);

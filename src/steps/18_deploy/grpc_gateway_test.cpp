@@ -349,6 +349,22 @@ TEST_F(GrpcGatewayTest, a_stream_leaves_a_version_that_goes) {
   EXPECT_EQ(heard->texts, (std::vector<std::string>{"1a", "2b"}));
 }
 
+TEST_F(GrpcGatewayTest, it_stops_amid_calls) {
+  stable_.end();
+  for (int i = 0; i < 200; ++i) {
+    const auto call =
+        client_.begin(server_->port(), head_of(kUnary), {}, std::make_shared<Heard>());
+    call->send({"x", false});
+    call->half_close();
+  }
+  for (int i = 0; i < 6000 && stable_.backend->seen().errors < 1000; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_GE(stable_.backend->seen().errors, 1000);
+  server_->stop();
+  gateway_.stop();
+}
+
 TEST_F(GrpcGatewayTest, a_stream_without_messages_has_an_end) {
   const auto heard = std::make_shared<Heard>();
   stream(heard)->half_close();

@@ -304,6 +304,10 @@ Client::Client(const ClientOptions& options) : state_(std::make_unique<State>(op
 
 Client::~Client() = default;
 
+void Client::stop() {
+  state_->loops.stop();
+}
+
 std::shared_ptr<ClientCall> Client::begin(int port, const Head& head, Timeout timeout,
                                           std::shared_ptr<Receiver> receiver) {
   Asker& loop = state_->asker();

@@ -95,6 +95,8 @@ class Client {
                                   Timeout timeout, Done done);
   /// Calls it later by a thread of the client.
   void after(std::chrono::milliseconds delay, std::function<void()> what);
+  /// Ends its threads: what has not ended never does. From then on it may be asked, in vain.
+  void stop();
 
  private:
   struct State;
