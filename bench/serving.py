@@ -22,8 +22,8 @@ import measuring
 
 HERE = measuring.RIVALS / "serving"
 MADE = measuring.DATA / "serving"
-OURS, OURS_BINARY, TRITON, TRITON_BINARY = (
-    "kingpost-serve", "kingpost-serve, binary", "Triton", "Triton, binary")
+OURS, OURS_BINARY, OURS_GRPC, TRITON, TRITON_BINARY = (
+    "kingpost-serve", "kingpost-serve, binary", "kingpost-serve, gRPC", "Triton", "Triton, binary")
 PYTHONS = ("MLServer", "BentoML", "MLflow")
 START_SECONDS = 120
 
@@ -91,8 +91,8 @@ class Server:
 
 def kingpost_server(folder, port):
     program = Path(measuring.kingpost()).parent / "kingpost-serve"
-    return Server([program, "--model", f"model={MADE / 'model.onnx'}", "--http", port,
-                   "--drain", "0"], folder)
+    return Server([program, "--model", f"model={MADE / 'model.onnx'}", "--http", port, "--grpc",
+                   port + 1, "--drain", "0"], folder)
 
 
 def mlserver(folder, port):
@@ -160,6 +160,7 @@ SERVERS = {
     # name: start, path, body, and how its answer becomes probabilities
     OURS: (kingpost_server, V2, "v2_{}.json", lambda a: second_column(a["outputs"][0]["data"])),
     OURS_BINARY: (kingpost_server, V2, "v2_{}.bin", None),
+    OURS_GRPC: (kingpost_server, V2, "v2_{}.bin", None),
     TRITON: (triton, V2, "v2_{}.json", lambda a: second_column(a["outputs"][0]["data"])),
     TRITON_BINARY: (triton, V2, "v2_{}.bin", None),
     "MLServer": (mlserver, V2, "v2_all_{}.json", lambda a: a["outputs"][0]["data"]),
@@ -190,7 +191,10 @@ def wait_and_ask(name, server, url, body, read, expected):
             time.sleep(0.2)
     if read is None:
         return
-    found = read(json.loads(answer))
+    hold_against(name, read(json.loads(answer)), expected)
+
+
+def hold_against(name, found, expected):
     if len(found) != len(expected) or any(abs(a - b) > 1e-4 for a, b in zip(found, expected)):
         raise measuring.Failed(f"{name} answers {found[:3]}, LightGBM {expected[:3]}")
 
@@ -212,6 +216,46 @@ def pressed(name, server, url, body, connections, seconds):
             "p99 ms": out["p99_us"] / 1000, "server CPU us": used / out["requests"] * 1e6}
 
 
+def as_message(name, port, body, folder, expected):
+    """The file of the gRPC message of a body, once its answer was held against LightGBM's own."""
+    out = folder / f"{body.name}.grpc"
+    python = measuring.python_of("tritonclient")
+    hold_against(name, measuring.Run([python, HERE / "grpc_call.py", str(port), body, out]).answer(),
+                 expected)
+    return out
+
+
+def infers_of(port):
+    """Inferences that had an answer, by the server's own count: h2load does not look at the status
+    of a call."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30).read().decode()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines()
+               if line.startswith("nv_inference_request_success{"))
+
+
+def pressed_by_grpc(name, server, port, message, connections, seconds):
+    def h2load(duration):
+        log = message.with_suffix(".log")
+        log.unlink(missing_ok=True)
+        command = ["h2load", "-t1", f"-c{connections}", "-m1", f"-D{duration}", "-p", "h2c",
+                   f"--log-file={log}", "-d", message, "-H", "content-type: application/grpc",
+                   "-H", "te: trailers",
+                   f"http://127.0.0.1:{port + 1}/inference.GRPCInferenceService/ModelInfer"]
+        measuring.Run(command)
+        return [line.split() for line in log.read_text().splitlines()]
+    h2load(1)
+    before, infers = server.cpu_seconds(), infers_of(port)
+    calls = h2load(seconds)
+    used, infers = server.cpu_seconds() - before, infers_of(port) - infers
+    if any(status != "200" for _, status, _ in calls) or infers < len(calls):
+        raise measuring.Failed(f"{name} at {connections} connections: {infers} answers to "
+                               f"{len(calls)} calls")
+    times = sorted(int(micros) for _, _, micros in calls)
+    return {"requests a second": len(calls) / seconds, "p50 ms": times[len(times) // 2] / 1000,
+            "p99 ms": times[len(times) * 99 // 100] / 1000,
+            "server CPU us": used / len(calls) * 1e6}
+
+
 def measure(name, options, expected, table):
     start, path, form, read = SERVERS[name]
     with tempfile.TemporaryDirectory() as temp:
@@ -225,9 +269,13 @@ def measure(name, options, expected, table):
                 wait_and_ask(name, server, url, body, read, expected[str(rows)])
                 if rows == 1:
                     ready = time.monotonic() - begun
+                press, place = pressed, url
+                if name == OURS_GRPC:
+                    press, place = pressed_by_grpc, options.port
+                    body = as_message(name, options.port + 1, body, folder, expected[str(rows)])
                 for connections in options.connections:
                     table.setdefault((rows, connections), {}).setdefault(name, []).append(
-                        pressed(name, server, url, body, connections, options.seconds))
+                        press(name, server, place, body, connections, options.seconds))
             table.setdefault("start", {}).setdefault(name, []).append(
                 {"seconds to the first answer": ready, "memory MB": server.memory()})
         finally:
@@ -258,8 +306,8 @@ def goals_of(table, names):
     goals = measuring.Goals()
     for key in [each for each in table if each != "start"]:
         where = f"{key[0]} rows at {key[1]}" if key[0] > 1 else f"one row at {key[1]}"
-        ours = rate(table, key, OURS)
-        for other in [each for each in PYTHONS if each in names]:
+        for other in [each for each in PYTHONS if each in names and OURS in names]:
+            ours = rate(table, key, OURS)
             ratio = ours / rate(table, key, other)
             goals.want(f"20 times {other}, {where}", ratio, "x", ratio >= 20)
         for mine, other in ((OURS, TRITON), (OURS_BINARY, TRITON_BINARY)):
@@ -268,12 +316,14 @@ def goals_of(table, names):
                 goals.want(f"2 times {other}, {where}", ratio, "x", ratio >= 2)
     for connections in (8, 64):
         key = (1, connections)
-        if key in table:
+        if key in table and OURS in names:
             cpu = median_of(table[key][OURS], "server CPU us")
             goals.want(f"25 us of processor time, one row at {connections}", cpu, "us", cpu <= 25)
-    if (1, 8) in table:
-        ours = rate(table, (1, 8), OURS)
-        goals.want("40,000 requests a second, one row at 8", ours, "/s", ours >= 40_000)
+    for name in (OURS, OURS_GRPC):
+        if (1, 8) in table and name in names:
+            ours = rate(table, (1, 8), name)
+            goals.want(f"40,000 requests a second of {name}, one row at 8", ours, "/s",
+                       ours >= 40_000)
     return goals
 
 
