@@ -39,7 +39,7 @@ def median(table, key, name, measure):
 def print_ratios(table):
     """Of the deployment to kingpost-serve itself, and what a request takes more."""
     goals = measuring.Goals()
-    for key in [each for each in table if each != "start"]:
+    for key in [each for each in table if each != "start" and each[0] > 0]:
         rate, cpu = (median(table, key, DEPLOYED, each) / median(table, key, DIRECT, each)
                      for each in MEASURES)
         more = (median(table, key, DEPLOYED, MEASURES[1])

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- wrk: the body of a file as POST, with headers "Name: value"; one line of JSON at the end.
+-- wrk: the body of a file as POST, with headers "Name: value", or GET without a file; one line of
+-- JSON at the end.
 function init(args)
+  if #args == 0 then return end
   local file = assert(io.open(args[1], "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")

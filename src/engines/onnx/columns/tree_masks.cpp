@@ -94,6 +94,8 @@ class TreeMasks::Builder {
       leaves_.push_back(at);
       return leaves_.size() <= kMostLeaves && make_word((leaves_.size() - 1) / kLeavesOfWord);
     }
+    // So many splits on a way have more leaves beside it.
+    if (depth == kMostLeaves) return false;
     const auto& split = trees_.nodes[node];
     // Nothing but a missing value could be true there.
     if (std::isnan(split.split)) return false;
@@ -108,9 +110,9 @@ class TreeMasks::Builder {
     words_.emplace_back();
     for (std::size_t source = 0; source < sizes_.size(); ++source) {
       kept_[source].resize(kept_[source].size() + sizes_[source], kAllLeaves);
-      if (kept_[source].size() > kMostNumbers) return false;
+      numbers_ += sizes_[source];
     }
-    return out_.entries_.size() < kMostNumbers;
+    return numbers_ <= kMostNumbers && out_.entries_.size() < kMostNumbers;
   }
 
   // Takes leaves [first, end) from those that say false.
@@ -180,6 +182,7 @@ class TreeMasks::Builder {
   TreeMasks& out_;
   /// Of each source [words, rows].
   std::vector<std::vector<std::uint32_t>> kept_;
+  std::size_t numbers_ = 0;
   /// Of one tree.
   std::vector<std::int32_t> leaves_;
   std::vector<Found> words_;

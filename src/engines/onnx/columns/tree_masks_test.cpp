@@ -220,6 +220,26 @@ TEST(TreeMasks, WhatIsNoGainIsLeftToTables) {
   EXPECT_EQ(other.masks(MaskUnit::kAvx2), nullptr);
 }
 
+TEST(TreeMasks, HostileTreesAreLeftToTables) {
+  // As deep as it has splits, along either side.
+  for (const std::size_t side : {0U, 1U}) {
+    Forest deep({.trees = 1, .leaves = 2}, 1);
+    constexpr std::int32_t kSplits = 1'000'000;
+    deep.nodes.clear();
+    for (std::int32_t i = 0; i < kSplits; ++i) {
+      deep.nodes.push_back({0, 0, {kSplits, kSplits}});
+      deep.nodes.back().next[side] = i + 1;
+    }
+    deep.nodes.push_back({1, 0, {kSplits, kSplits}});
+    deep.is_missing_true.assign(kSplits + 1, 0);
+    deep.target_of.assign(1, 0);
+    EXPECT_EQ(deep.masks(MaskUnit::kAvx2), nullptr);
+  }
+  // 4 bytes for each word and row of a source.
+  const std::vector<std::size_t> sources(255, TreeMasks::kMostRows);
+  EXPECT_EQ(Forest({.trees = 500, .sources = sources}, 1).masks(MaskUnit::kAvx2), nullptr);
+}
+
 TEST(TreeMasks, OneLargeBalancedTreeIsWalkedFaster) {
   Forest forest({.trees = 1, .leaves = 2}, 1);
   forest.nodes.clear();
