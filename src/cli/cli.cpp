@@ -14,6 +14,16 @@ namespace {
 
 using Command = Status (*)(const Arguments&);
 
+CLI::Validator port_or_off() {
+  return CLI::Validator(
+      [](std::string& word) {
+        if (word != "off") return CLI::Range(0, 65535)(word);
+        word = format("{}", Arguments::kGrpcOff);
+        return std::string();
+      },
+      "0 - 65535 or off");
+}
+
 // Builds the parser; the command that was named ends up in `chosen`.
 class Parser {
  public:
@@ -230,8 +240,8 @@ class Parser {
     deploy->add_option("--name", arguments.name, "of the deployment; default: the model's");
     deploy->add_option("--http", arguments.port, "port; 0 is any that is free")
         ->check(CLI::Range(0, 65535));
-    deploy->add_option("--grpc", arguments.grpc_port, "port of gRPC; 0 is any; default: none")
-        ->check(CLI::Range(0, 65535));
+    deploy->add_option("--grpc", arguments.grpc_port, "port of gRPC; 0 is any; off; default: none")
+        ->transform(port_or_off());
     deploy->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
     add_tls_options(*deploy, arguments.tls);
     deploy->add_option("--canary", arguments.plan.canary, "shares in percent: 5,25,100");

@@ -65,6 +65,8 @@ struct Arguments {
   /// Of serve and deploy: -1 and "" where the pipeline file decides.
   int port = -1;
   int grpc_port = -1;
+  /// Of deploy: gRPC is said to be off.
+  static constexpr int kGrpcOff = -2;
   std::string address;
   http::TlsFiles tls{};
   /// The whole line, for the journal.

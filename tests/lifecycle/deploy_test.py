@@ -3,10 +3,12 @@
 sent meanwhile is answered, as the version that its answer names would."""
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -227,6 +229,64 @@ class DeployTest(DeployCase):
         self.end(load, "1")
         self.assertNotIn("2", load.versions)
 
+    def test_a_hung_version_without_a_guard_is_not_promoted(self):
+        load = self.start()
+        self.deploy("2", "--canary", "100", "--bake", "15s")
+        self.hang(self.status()["candidate"]["process"])
+        status = self.wait(lambda status: status["candidate"] is None)
+        self.assertIn("requests have failed", status["last_outcome"])
+        self.end(load, "1")
+
+    def test_a_shadow_compares_what_is_said(self):
+        load = self.start()
+        shadow = ("--shadow", "100", "--shadow-for", "600s")
+        self.call(f"m/2={self.base}/1.onnx", *shadow)
+        for path in ("/metrics", "/v2/models/m"):
+            self.ask(f"GET {path} HTTP/1.1\r\n")
+        counts = self.wait(lambda status: status["shadow"]["sent"] > 100)["shadow"]
+        self.assertEqual((counts["different"], counts["uncompared"]), (0, 0))
+        self.call("rollback")
+        self.call(f"m/3={self.base}/2.onnx", *shadow)
+        self.wait(lambda status: status["shadow"]["different"] > 0)
+        self.end(load, "1")
+
+    def ask(self, head, body=b"", rest=b""):
+        """The head of the answer to a request as somebody may write it, and its body."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS) as peer:
+            peer.sendall(f"{head}Host: x\r\nConnection: close\r\n\r\n".encode() + body)
+            text = b""
+            while piece := peer.recv(65536):
+                text += piece
+                if rest and b" 100 " in piece:
+                    peer.sendall(rest)
+                    text, rest = b"", b""
+        return text.partition(b"\r\n\r\n")[::2]
+
+    def test_requests_of_any_form(self):
+        self.deploy("1", "--http", str(self.port))
+        supervisor = self.status()["process"]
+        for method in ("BREW", "get", "TRACE", "OPTIONS", "DELETE"):
+            head, _ = self.ask(f"{method} /v2/models/m HTTP/1.1\r\nContent-Length: 2\r\n", b"ab")
+            self.assertTrue(head.startswith(b"HTTP/1.1 4"), (method, head))
+        self.assertEqual(self.status()["process"], supervisor)
+        (head, body), (other, text) = (self.ask(f"{method} /v2/models/m HTTP/1.1\r\n")
+                                       for method in ("HEAD", "GET"))
+        self.assertEqual((head, body), (other, b""))
+        self.assertIn(f"Content-Length: {len(text)}".encode(), head)
+        infer = "POST /v2/models/m/infer HTTP/1.1\r\nX-Kingpost-Version: 7\r\n"
+        body = b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[3]}]}'
+        packed = gzip.compress(body)
+        size = f"Content-Length: {len(body)}\r\n"
+        for head, text, rest in (
+                (size, body, b""), (f"{size}Expect: 100-continue\r\n", b"", body),
+                ("Transfer-Encoding: chunked\r\n",
+                 b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), b""),
+                (f"Content-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n", packed, b"")):
+            said, answer = self.ask(infer + head, text, rest)
+            self.assertTrue(said.startswith(b"HTTP/1.1 200"), said)
+            self.assertEqual(re.findall(rb"(?i)x-kingpost-version: (\w+)", said), [b"1"])
+            self.assertEqual(json.loads(answer)["outputs"][0]["data"], [3])
+
     @unittest.skipUnless(shutil.which("cc"), "no C compiler here")
     def test_a_clock_that_is_set_ends_no_phase(self):
         clock, shift = self.base / "clock.so", self.base / "shift"
@@ -314,6 +374,24 @@ class DeployTest(DeployCase):
                           "error[deploy.in_progress]", text)
         self.wait(self.stable("1"))
 
+    def test_a_port_that_was_free_is_kept(self):
+        self.deploy("1", "--http", "0", "--grpc", "0")
+        before = self.status()
+        os.kill(before["process"], signal.SIGKILL)
+        # Whether or not its end has been seen.
+        self.deploy("2")
+        after = self.status()
+        self.assertNotEqual(after["process"], before["process"])
+        self.assertEqual((after["url"], after["grpc_url"]), (before["url"], before["grpc_url"]))
+        self.call("stop")
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", int(before["url"].rpartition(":")[2])))
+            taken.listen()
+            self.deploy("1")
+            self.assertNotEqual(self.status()["url"], before["url"])
+            self.assertEqual(self.status()["grpc_url"], before["grpc_url"])
+
     def test_what_a_running_deployment_does_not_take_up_is_an_error(self):
         def write(deploy, serve):
             (self.base / "kingpost.yaml").write_text(
@@ -356,6 +434,15 @@ class DeployTest(DeployCase):
         self.deploy("1")
         self.assertEqual(self.status()["grpc_url"], status["grpc_url"])
         self.assertIn(f"grpc://127.0.0.1:{port}", self.call("status"))
+        self.refused("deploy.other_port", f"m/2={self.base}/2.onnx", "--grpc", "off")
+        self.refused("deploy.no_effect", "--grpc", "off", "status")
+        self.call("stop")
+        self.deploy("1", "--grpc", "off")
+        self.assertNotIn("grpc_url", self.status())
+        self.deploy("2", "--grpc", "off")
+        self.call("stop")
+        self.deploy("1")
+        self.assertNotIn("grpc_url", self.status())
 
     def test_tls_is_of_the_ports_of_the_deployment(self):
         certificate, key = self.certificate()

@@ -69,10 +69,18 @@ class Deploying {
     TRY(const std::string base, deployments_folder(arguments_));
     folder_ = format("{}/{}", base, config_.name);
     TRY_STATUS(make_folders(folder_));
-    TRY(const Control control, reach());
     Json body = Json::object().set("source", deploy::to_json(source_));
-    TRY(const Json asked, control.ask("/deploy", body.set("plan", deploy::to_json(plan_))));
-    return wait(control, asked["attempt"].integer());
+    body.set("plan", deploy::to_json(plan_));
+    const auto until = Clock::now() + kPatience;
+    for (;;) {
+      TRY(const Control control, reach());
+      const auto asked = control.ask("/deploy", body);
+      if (asked) return wait(control, (*asked)["attempt"].integer());
+      // It was killed just now: the next one takes up what there was.
+      const bool is_lost = asked.error().id() == "http.unreachable";
+      if (!is_lost || Clock::now() > until) return Error(asked.error());
+      std::this_thread::sleep_for(kLook);
+    }
   }
 
  private:
@@ -107,7 +115,7 @@ class Deploying {
 
   void take_options() {
     if (arguments_.port >= 0) said_.port = arguments_.port;
-    if (arguments_.grpc_port >= 0) said_.grpc = arguments_.grpc_port;
+    if (arguments_.grpc_port != -1) said_.grpc = arguments_.grpc_port;
     if (!arguments_.address.empty()) said_.address = arguments_.address;
     if (!arguments_.tls.is_used()) return;
     said_.tls = arguments_.tls;
@@ -202,6 +210,9 @@ class Deploying {
     return out;
   }
 
+  // Of what is said.
+  int port_of_grpc() const { return said_.grpc == Arguments::kGrpcOff ? -1 : said_.grpc; }
+
   // What is not said is as it was before the supervisor ended.
   Status write_config() {
     TRY(const auto there, config_there());
@@ -213,7 +224,7 @@ class Deploying {
       if (!said_.serve) config_.words = there->words;
     }
     if (said_.port >= 0) config_.http = said_.port;
-    if (said_.grpc >= 0) config_.grpc = said_.grpc;
+    if (said_.grpc != -1) config_.grpc = port_of_grpc();
     if (said_.tls.is_used()) config_.tls = said_.tls;
     if (!said_.address.empty()) config_.address = said_.address;
     return write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty());
@@ -229,12 +240,12 @@ class Deploying {
                   there->http, said_.port)
           .hint("leave http out, stop it first, or give another --name");
     }
-    if (said_.grpc >= 0 && said_.grpc != there->grpc) {
+    if (said_.grpc != -1 && port_of_grpc() != there->grpc) {
       const std::string now =
-          there->grpc < 0 ? std::string("without gRPC") : format("gRPC at {}", there->grpc);
+          there->grpc < 0 ? std::string("without gRPC") : format("with gRPC at {}", there->grpc);
       return fail(Code::kConflict, "deploy.other_port",
-                  "the deployment {} already runs {}, and gRPC at {} is asked for", config_.name,
-                  now, said_.grpc)
+                  "the deployment {} already runs {}, and {} is asked for", config_.name, now,
+                  said_.grpc < 0 ? std::string("none") : format("gRPC at {}", said_.grpc))
           .hint("leave grpc out, stop it first, or give another --name");
     }
     if (said_.tls.is_used() && said_.tls != there->tls) {
@@ -292,6 +303,7 @@ class Deploying {
   /// By option or file, not by default.
   struct Said {
     int port = -1;
+    /// -1: nothing is said; kGrpcOff.
     int grpc = -1;
     http::TlsFiles tls{};
     std::string address;
@@ -309,6 +321,8 @@ Status hold_no_plan(const Arguments& arguments) {
   std::string_view option;
   if (!arguments.plan.is_empty()) option = "a plan such as --canary or --shadow";
   if (arguments.port >= 0) option = "--http";
+  if (arguments.grpc_port != -1) option = "--grpc";
+  if (arguments.tls != http::TlsFiles()) option = "--tls-certificate and its like";
   if (!arguments.address.empty()) option = "--address";
   if (!arguments.name.empty()) option = "--name";
   if (option.empty()) return {};
@@ -364,17 +378,28 @@ void print_status(const Json& status) {
   }
   const Json& shadow = status["shadow"];
   if (shadow["sent"].integer() + shadow["dropped"].integer() > 0) {
-    print(format("shadow: {} copies, {} not sent, {} answered otherwise\n",
+    const std::int64_t uncompared = shadow["uncompared"].integer();
+    print(format("shadow: {} copies, {} not sent, {} answered otherwise{}\n",
                  grouped(shadow["sent"].integer()), grouped(shadow["dropped"].integer()),
-                 grouped(shadow["different"].integer())));
+                 grouped(shadow["different"].integer()),
+                 uncompared > 0 ? format(", {} too large to compare", grouped(uncompared)) : ""));
   }
   if (!status["last_outcome"].text().empty()) print(status["last_outcome"].text() + "\n");
+}
+
+// One that was killed just now does not run.
+Result<Json> ask(const Control& control, const std::string& folder, const std::string& path) {
+  auto out = control.ask(path);
+  if (!out && out.error().id() == "http.unreachable") {
+    TRY_STATUS(Control::of(folder));
+  }
+  return out;
 }
 
 Status ask_and_print(const Arguments& arguments, const std::string& path) {
   TRY(const std::string folder, folder_of(arguments));
   TRY(const Control control, Control::of(folder));
-  TRY(const Json status, control.ask(path));
+  TRY(const Json status, ask(control, folder, path));
   if (arguments.json) {
     print(status.pretty());
   } else {
@@ -408,7 +433,7 @@ Status deploy_rollback_command(const Arguments& arguments) {
 Status deploy_stop_command(const Arguments& arguments) {
   TRY(const std::string folder, folder_of(arguments));
   TRY(const Control control, Control::of(folder));
-  if (auto asked = control.ask("/stop"); !asked) return std::move(asked).error();
+  if (auto asked = ask(control, folder, "/stop"); !asked) return std::move(asked).error();
   const auto until = Clock::now() + kPatience;
   while (store::Lock::holder(folder) && Clock::now() < until) std::this_thread::sleep_for(kLook);
   print("stopped\n");

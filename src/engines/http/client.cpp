@@ -31,10 +31,28 @@ using Stream = std::unique_ptr<beast::tcp_stream>;
 
 constexpr std::size_t kMostIdle = 256;
 
+// Connections to a port, without a request.
+struct Idle {
+  std::vector<Stream> streams;
+  std::chrono::steady_clock::time_point used;
+};
+
 // Only its own thread looks at what is idle.
 struct Asker {
   net::io_context& context;
-  std::map<int, std::vector<Stream>> idle{};
+  const std::chrono::milliseconds most_idle;
+  std::map<int, Idle> idle{};
+
+  void keep(int port, Stream stream) {
+    const auto now = std::chrono::steady_clock::now();
+    // A server that went for good leaves its connections here, where nobody reads them.
+    std::erase_if(idle, [&](const auto& each) {
+      return each.first != port && now - each.second.used > most_idle;
+    });
+    Idle& kept = idle[port];
+    kept.used = now;
+    if (kept.streams.size() < kMostIdle) kept.streams.push_back(std::move(stream));
+  }
 };
 
 constexpr std::size_t kReadRoom = 16384;
@@ -50,15 +68,17 @@ class Asking : public std::enable_shared_from_this<Asking> {
         done_(std::move(done)) {}
 
   void start() {
-    const int verb = static_cast<int>(beast::http::string_to_verb(request_->method));
-    message_.method(static_cast<beast::http::verb>(verb));
+    message_.method_string(request_->method);
     message_.target(request_->target);
     message_.version(11);
     for (const auto& [name, value] : request_->headers) message_.insert(name, value);
     message_.set(beast::http::field::host, "127.0.0.1");
     message_.body() = request_->body;
-    message_.prepare_payload();
-    std::vector<Stream>& idle = loop_.idle[port_];
+    const bool has_body = !request_->body.empty() || request_->method == "POST" ||
+                          request_->method == "PUT" || request_->method == "PATCH";
+    // `prepare_payload` throws where it holds that a method has no body.
+    if (has_body) message_.content_length(request_->body.size());
+    std::vector<Stream>& idle = loop_.idle[port_].streams;
     if (idle.empty()) return connect();
     stream_ = std::move(idle.back());
     idle.pop_back();
@@ -125,10 +145,9 @@ class Asking : public std::enable_shared_from_this<Asking> {
       answer.headers.emplace_back(std::string(each.name_string()), std::string(each.value()));
     }
     answer.body = std::move(message.body());
-    std::vector<Stream>& idle = loop_.idle[port_];
-    if (message.keep_alive() && idle.size() < kMostIdle) {
+    if (message.keep_alive()) {
       stream_->expires_never();
-      idle.push_back(std::move(stream_));
+      loop_.keep(port_, std::move(stream_));
     }
     done_(std::move(answer));
   }
@@ -148,8 +167,8 @@ class Asking : public std::enable_shared_from_this<Asking> {
 }  // namespace
 
 struct Client::State {
-  explicit State(int threads) : loops(threads) {
-    for (std::size_t i = 0; i < loops.size(); ++i) askers.push_back({loops.context(i)});
+  State(int threads, std::chrono::milliseconds idle) : loops(threads) {
+    for (std::size_t i = 0; i < loops.size(); ++i) askers.push_back({loops.context(i), idle});
   }
   ~State() { loops.stop(); }
   State(const State&) = delete;
@@ -160,7 +179,8 @@ struct Client::State {
   std::vector<Asker> askers;
 };
 
-Client::Client(int threads) : state_(std::make_unique<State>(threads)) {}
+Client::Client(int threads, std::chrono::milliseconds idle)
+    : state_(std::make_unique<State>(threads, idle)) {}
 
 Client::~Client() = default;
 

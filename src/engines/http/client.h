@@ -32,7 +32,8 @@ class Client {
   using Done = std::function<void(Result<ClientAnswer>)>;
 
   /// `threads` 0: as many as the machine has cores.
-  explicit Client(int threads);
+  /// A connection that was not asked for so long is let go of when another port is asked.
+  explicit Client(int threads, std::chrono::milliseconds idle = std::chrono::minutes(2));
   /// What was asked and has no answer yet is never done.
   ~Client();
   Client(const Client&) = delete;

@@ -82,11 +82,36 @@ TEST_F(HttpClient, WhatIsSentComesBack) {
   ASSERT_TRUE(head) << head.error().what();
 }
 
+// Whoever passes requests on passes on what it does not know.
+TEST_F(HttpClient, AnyMethodIsSent) {
+  for (const char* method : {"BREW", "get", "TRACE", "PUT"}) {
+    const auto answer = client_.ask_and_wait(
+        server_->port(), {.method = method, .target = "/", .body = "with a body"});
+    ASSERT_TRUE(answer) << answer.error().what();
+    EXPECT_EQ(header_of(*answer, "X-Method"), method);
+    EXPECT_EQ(answer->body, "with a body");
+  }
+}
+
 TEST_F(HttpClient, ConnectionsAreUsedAgain) {
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(client_.ask_and_wait(server_->port(), {.target = "/"}));
   }
   EXPECT_LE(server_->connections(), 2U);
+}
+
+TEST_F(HttpClient, PortsThatAreAskedNoMoreAreLeft) {
+  const auto other = Server::start(options(), echo_).value();
+  Client own(1, std::chrono::milliseconds(0));
+  ASSERT_TRUE(own.ask_and_wait(server_->port(), {.target = "/"}));
+  EXPECT_EQ(server_->connections(), 1U);
+  ASSERT_TRUE(own.ask_and_wait(other->port(), {.target = "/"}));
+  for (int i = 0; i < 6000 && server_->connections() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(server_->connections(), 0U);
+  EXPECT_EQ(other->connections(), 1U);
+  other->stop();
 }
 
 TEST_F(HttpClient, OneThatWasClosedMeanwhileIsMadeAnew) {

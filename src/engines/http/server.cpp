@@ -263,7 +263,7 @@ class Connection final : public Exchange,
     if (fault || !keep_alive_) return close();
     // One huge request must not hold its memory for ever.
     constexpr std::size_t kKept = std::size_t{1} << 20;
-    if (answer_.capacity() > kKept) answer_ = {};
+    if (answer_.capacity() > kKept) std::string().swap(answer_);
     read_head();
   }
 

@@ -22,6 +22,7 @@ using records::InferRequest;
 using records::InferTensor;
 
 constexpr int kMostDimensions = 16;
+constexpr const char* kPredictionId = "kingpost_prediction_id";
 
 template <typename... Args>
 Error refused(std::string_view id, FormatString<Args...> text, Args&&... args) {
@@ -209,7 +210,7 @@ void fill(const InferRequest& request, const records::InferResponse& response,
   out.set_model_version(response.version.data(), response.version.size());
   out.set_id(request.id.data(), request.id.size());
   if (!response.prediction_id.empty()) {
-    (*out.mutable_parameters())["kingpost_prediction_id"].set_string_param(
+    (*out.mutable_parameters())[kPredictionId].set_string_param(
         std::string(response.prediction_id));
   }
   for (const InferTensor& tensor : response.outputs) {
@@ -229,6 +230,17 @@ std::string bytes_of(const MessageType& message) {
   return out;
 }
 
+template <typename MessageType>
+bool parse(std::string_view bytes, MessageType& into) {
+  return std::in_range<int>(bytes.size()) &&
+         into.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+void keep_alone(ModelInferResponse& answer) {
+  answer.clear_model_version();
+  answer.mutable_parameters()->erase(kPredictionId);
+}
+
 }  // namespace
 
 struct GrpcInferReader::State {
@@ -242,8 +254,7 @@ Status GrpcInferReader::read(std::string_view bytes, InferRequest& into) {
   // One huge message must not hold its memory for ever, and a small one need not ask for new.
   state_->arena.Reset();
   auto* const message = Arena::CreateMessage<ModelInferRequest>(&state_->arena);
-  if (!std::in_range<int>(bytes.size()) ||
-      !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (!parse(bytes, *message)) {
     return refused("infer.message_malformed", "the message is no ModelInferRequest");
   }
   return Reading(*message, into).read();
@@ -271,6 +282,20 @@ std::string grpc_stream_error(std::string_view id, std::string_view message) {
   out.set_error_message(message.data(), message.size());
   out.mutable_infer_response()->set_id(id.data(), id.size());
   return bytes_of(out);
+}
+
+std::optional<std::string> grpc_answer_alone(std::string_view bytes, bool is_stream) {
+  Arena arena;
+  if (!is_stream) {
+    auto* const answer = Arena::CreateMessage<ModelInferResponse>(&arena);
+    if (!parse(bytes, *answer)) return std::nullopt;
+    keep_alone(*answer);
+    return bytes_of(*answer);
+  }
+  auto* const answer = Arena::CreateMessage<inference::ModelStreamInferResponse>(&arena);
+  if (!parse(bytes, *answer)) return std::nullopt;
+  if (answer->has_infer_response()) keep_alone(*answer->mutable_infer_response());
+  return bytes_of(*answer);
 }
 
 }  // namespace kingpost::open_inference

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,5 +42,10 @@ std::string grpc_stream_response(const records::InferRequest& request,
                                  const records::InferResponse& response);
 /// One that holds an error.
 std::string grpc_stream_error(std::string_view id, std::string_view message);
+
+/// Bytes that are equal where two answers say the same, whatever version gave them: a
+/// ModelInferResponse or ModelStreamInferResponse without its version and prediction id. Nothing
+/// where the bytes are none.
+std::optional<std::string> grpc_answer_alone(std::string_view bytes, bool is_stream);
 
 }  // namespace kingpost::open_inference

@@ -63,7 +63,12 @@ Backend::~Backend() {
 void Backend::count(bool is_error, std::chrono::nanoseconds latency) {
   all_.fetch_add(1, std::memory_order_relaxed);
   requests_.fetch_add(1, std::memory_order_relaxed);
-  if (is_error) errors_.fetch_add(1, std::memory_order_relaxed);
+  if (is_error) {
+    errors_.fetch_add(1, std::memory_order_relaxed);
+    failed_last_.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    failed_last_.store(0, std::memory_order_relaxed);
+  }
   const double micros = std::max(kLeastMicros, static_cast<double>(latency.count()) / 1000);
   const double place = std::log(micros / kLeastMicros) / std::log(kGrowth);
   const auto bucket = std::min(kBuckets - 1, static_cast<std::size_t>(place));
@@ -80,6 +85,7 @@ Seen Backend::seen() const {
   Seen out;
   out.requests = requests_.load();
   out.errors = errors_.load();
+  out.failed_last = failed_last_.load();
   std::int64_t counted = 0;
   for (const auto& each : buckets_) counted += each.load();
   std::int64_t below = 0;
@@ -96,6 +102,7 @@ Seen Backend::seen() const {
 void Backend::begin_counting() {
   requests_.store(0);
   errors_.store(0);
+  failed_last_.store(0);
   for (auto& each : buckets_) each.store(0);
 }
 
@@ -190,9 +197,13 @@ void Backend::reap(Micros now) {
   ++restarts_;
 }
 
-void Backend::poll(Micros now) {
+void Backend::look(Micros now) {
   if (output_ >= 0) read_output();
   reap(now);
+}
+
+void Backend::poll(Micros now) {
+  look(now);
   if (process_ <= 0 && !is_stopping_ && now >= next_start_) start(now);
 }
 

@@ -58,6 +58,8 @@ class Backend {
   /// as long each time up to 30 s, anew when it has answered for a minute. `now` is of the
   /// monotonic clock, here and below.
   void poll(Micros now);
+  /// Of `poll`, only to see whether it is still there.
+  void look(Micros now);
   /// Longer than a server that ends waits for the last answer.
   static constexpr Micros kGrace = 35'000'000;
   /// Tells it to end: what it is asked is answered, then it goes.
@@ -103,6 +105,7 @@ class Backend {
   std::atomic<std::int64_t> all_{0};
   std::atomic<std::int64_t> requests_{0};
   std::atomic<std::int64_t> errors_{0};
+  std::atomic<std::int64_t> failed_last_{0};
   /// Of latencies, each a tenth longer than the one before, from 10 us on.
   std::array<std::atomic<std::int64_t>, kBuckets> buckets_{};
 };

@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
@@ -46,6 +48,38 @@ TEST(Backend, OneThatDoesNotGoIsKilled) {
   ASSERT_TRUE(within_a_minute([&] { return exists(program + ".told"); }));
   EXPECT_FALSE(backend.is_gone(stopped + Backend::kGrace - 1));
   EXPECT_TRUE(within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
+}
+
+TEST(Backend, OneThatWasKilledIsNotReady) {
+  const auto scratch = Scratch::make("backend").value();
+  const std::string program = scratch.path() + "/serve";
+  ASSERT_TRUE(write_durably(program, kStubborn, 0700));
+  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
+  ASSERT_TRUE(within_a_minute([&] {
+    backend.poll(0);
+    return backend.port() == 1;
+  }));
+  const pid_t killed = backend.process();
+  ASSERT_EQ(::kill(killed, SIGKILL), 0);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(killed), &ended, WEXITED | WNOWAIT), 0);
+  backend.look(0);
+  EXPECT_EQ(backend.port(), 0);
+  // It is started again by `poll` alone.
+  EXPECT_LE(backend.process(), 0);
+}
+
+TEST(Backend, FailuresInARowEndWithAGoodAnswer) {
+  Backend backend({"m", "1", "m.onnx"}, "none", {}, "none");
+  for (int i = 0; i < 3; ++i) backend.count(true, {});
+  backend.count_unsent();
+  EXPECT_EQ(backend.seen().failed_last, 3);
+  backend.count(false, {});
+  EXPECT_EQ(backend.seen().failed_last, 0);
+  backend.count(true, {});
+  EXPECT_EQ(backend.seen().failed_last, 1);
+  backend.begin_counting();
+  EXPECT_EQ(backend.seen().failed_last, 0);
 }
 
 // What it would keep open would outlive its end here: a port that is taken, a client that waits.

@@ -5,20 +5,32 @@
 
 namespace kingpost::steps::deploy {
 
-Status Front::open(const Config& config) {
+namespace {
+
+// Clients know the port that it had, whoever chose it.
+template <typename Server, typename Options, typename Handler>
+Result<std::unique_ptr<Server>> start_at(Options how, int port, int before, Handler& handler) {
+  how.port = port == 0 ? before : port;
+  auto server = Server::start(how, handler);
+  if (server || how.port == port) return server;
+  how.port = port;
+  return Server::start(how, handler);
+}
+
+}  // namespace
+
+Status Front::open(const Config& config, const Ports& before) {
   address_ = config.address;
   is_secret_ = config.tls.is_used();
   http::ServerOptions how;
   how.address = config.address;
-  how.port = config.http;
   how.tls = config.tls;
-  TRY(http_, http::Server::start(how, gateway_));
+  TRY(http_, start_at<http::Server>(how, config.http, before.http, gateway_));
   if (config.grpc < 0) return {};
   grpc::ServerOptions calls;
   calls.address = config.address;
-  calls.port = config.grpc;
   calls.tls = config.tls;
-  TRY(grpc_, grpc::Server::start(calls, grpc_gateway_));
+  TRY(grpc_, start_at<grpc::Server>(calls, config.grpc, before.grpc, grpc_gateway_));
   return {};
 }
 

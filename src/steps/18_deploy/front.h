@@ -14,12 +14,19 @@
 
 namespace kingpost::steps::deploy {
 
+/// Of a deployment; 0 where there is none.
+struct Ports {
+  int http = 0;
+  int grpc = 0;
+};
+
 class Front {
  public:
   ~Front() { stop(); }
 
-  /// Fails as http::Server::start and grpc::Server::start.
-  Status open(const Config& config);
+  /// Where the config takes any port, the one that was had before is taken while it is free. Fails
+  /// as http::Server::start and grpc::Server::start.
+  Status open(const Config& config, const Ports& before);
   /// No more requests; returns when all have their answers, or `most` has passed.
   void drain(std::chrono::milliseconds most);
   /// Lets go of every request, unanswered.
@@ -29,7 +36,9 @@ class Front {
   const Traffic& traffic() const { return traffic_; }
   /// Asks the processes behind it; not once it is stopped.
   http::Client& client() { return gateway_.client(); }
-  /// Once it is open; that of gRPC is empty where there is none.
+  /// Once it is open, as what follows.
+  Ports ports() const { return {http_->port(), grpc_ == nullptr ? 0 : grpc_->port()}; }
+  /// That of gRPC is empty where there is none.
   std::string url() const;
   std::string grpc_url() const;
 

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/text.h"
+#include "steps/18_deploy/likeness.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -13,11 +14,38 @@ using Clock = std::chrono::steady_clock;
 
 // Those that belong to one connection, and what is written anew.
 bool is_of_connection(std::string_view name) {
-  constexpr std::array<std::string_view, 9> kNames = {
+  constexpr std::array<std::string_view, 10> kNames = {
       "connection", "host", "content-length", "transfer-encoding", "keep-alive",
-      "expect",     "te",   "upgrade",        "proxy-connection"};
+      "expect",     "te",   "upgrade",        "proxy-connection",  "trailer"};
   const std::string small = lower(name);
   return std::find(kNames.begin(), kNames.end(), small) != kNames.end();
+}
+
+std::string_view header_of(const http::Headers& headers, std::string_view name) {
+  for (const auto& [key, value] : headers) {
+    if (lower(key) == name) return value;
+  }
+  return {};
+}
+
+// Of a body that is not there.
+std::size_t length_of(const http::Headers& headers) {
+  constexpr std::int64_t kMost = std::int64_t{64} << 20;
+  const auto length = parse_integer(header_of(headers, "content-length")).value_or(0);
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(length, 0, kMost));
+}
+
+// What Connection names belongs to the connection too (RFC 9110, 7.6.1).
+http::Headers passed_on(const http::Headers& headers) {
+  const std::vector<std::string> named = split(lower(header_of(headers, "connection")), ',');
+  http::Headers out;
+  for (const auto& each : headers) {
+    const bool is_named = std::any_of(named.begin(), named.end(), [&](const std::string& name) {
+      return trim(name) == lower(each.first);
+    });
+    if (!is_named && !is_of_connection(each.first)) out.push_back(each);
+  }
+  return out;
 }
 
 }  // namespace
@@ -31,26 +59,29 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     request->method = exchange_->method();
     request->target = exchange_->target();
     request->body = exchange_->body();
-    for (auto& [name, value] : exchange_->headers()) {
-      if (!is_of_connection(name)) request->headers.emplace_back(name, std::move(value));
-    }
-    if (const std::string_view key = exchange_->header("X-Kingpost-Key"); !key.empty()) {
-      share_.add(key);
-    } else {
-      for (const auto* part : {&request->method, &request->target, &request->body}) {
-        share_.add(*part);
-      }
-    }
+    request->headers = passed_on(exchange_->headers());
     request_ = std::move(request);
   }
 
   void start() {
-    const Traffic::Choice choice = gateway_.traffic_.choose(share_);
-    is_copied_ = choice.is_copied;
+    const Traffic::Choice choice = gateway_.traffic_.choose([this] { return share(); });
+    is_copied_ = choice.is_copied && asks_model(request_->method, request_->target);
     ask(choice.backend, choice.is_new);
   }
 
  private:
+  Share share() const {
+    Share out;
+    if (const std::string_view key = exchange_->header("X-Kingpost-Key"); !key.empty()) {
+      out.add(key);
+      return out;
+    }
+    for (const auto* part : {&request_->method, &request_->target, &request_->body}) {
+      out.add(*part);
+    }
+    return out;
+  }
+
   void ask(const std::shared_ptr<Backend>& backend, bool is_new) {
     const int port = backend == nullptr ? 0 : backend->port();
     if (port == 0) {
@@ -88,28 +119,38 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   }
 
   void finish(const Backend& backend, http::ClientAnswer& answer) {
-    if (is_copied_) copy(answer.status, answer.body);
+    if (is_copied_) copy(answer);
     exchange_->status(answer.status);
-    for (const auto& [name, value] : answer.headers) {
-      if (!is_of_connection(name)) exchange_->add_header(name, value);
-    }
+    for (const auto& [name, value] : passed_on(answer.headers)) exchange_->add_header(name, value);
     exchange_->add_header("X-Kingpost-Version", backend.source().version);
+    // Of an answer to HEAD the length alone is sent, which is that of what GET would have.
+    if (request_->method == "HEAD") answer.body = std::string(length_of(answer.headers), ' ');
     exchange_->answer() = std::move(answer.body);
     exchange_->finish();
   }
 
   // After the answer is known, so that nobody waits for it.
-  void copy(int status, const std::string& body) {
+  void copy(const http::ClientAnswer& given) {
     const std::shared_ptr<Backend> candidate = gateway_.traffic_.begin_copy();
     if (candidate == nullptr) return;
     const auto begun = Clock::now();
+    auto kept = std::make_shared<http::ClientAnswer>();
+    const bool is_kept = given.body.size() <= kMostCompared;
+    if (is_kept) {
+      *kept = given;
+    } else {
+      kept->status = given.status;
+    }
     gateway_.client_->ask(
         candidate->port(), request_, kTrialTime,
-        [&traffic = gateway_.traffic_, candidate, begun, status,
-         body](Result<http::ClientAnswer> answer) {
+        [&traffic = gateway_.traffic_, candidate, begun, kept,
+         is_kept](const Result<http::ClientAnswer>& answer) {
           const bool is_error = !answer || answer->status >= 500;
           candidate->count(is_error, Clock::now() - begun);
-          traffic.end_copy(answer && answer->status == status && answer->body == body);
+          if (!answer || answer->status != kept->status) {
+            return traffic.end_copy(Likeness::kDifferent);
+          }
+          traffic.end_copy(is_kept ? likeness_of(*kept, *answer) : Likeness::kUnknown);
         });
   }
 
@@ -117,7 +158,6 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   const std::shared_ptr<http::Exchange> exchange_;
   const Clock::time_point until_;
   std::shared_ptr<const http::ClientRequest> request_;
-  Share share_;
   bool is_copied_ = false;
   bool has_waited_ = false;
 };

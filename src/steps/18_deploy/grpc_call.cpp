@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "steps/18_deploy/grpc_forward.h"
+#include "steps/18_deploy/likeness.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -21,14 +22,18 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
         kept_(std::make_shared<Kept>(shared)) {}
 
   void message(Message message) override {
-    const bool fits = kept_->held.add(message);
+    // What the server had for it before it was finished may come still.
+    if (is_refused_) return;
+    is_refused_ = !kept_->held.add(message);
     kept_->messages.push_back(std::move(message));
-    if (!fits) finish(StatusCode::kResourceExhausted, kTooMuch);
+    if (is_refused_) finish(StatusCode::kResourceExhausted, kTooMuch);
   }
 
   void half_closed() override {
-    const Traffic::Choice choice = shared_.traffic.choose(share_of(head_, kept_->messages));
-    is_copied_ = choice.is_copied;
+    if (is_refused_) return;
+    const Traffic::Choice choice =
+        shared_.traffic.choose([&] { return share_of(head_, kept_->messages); });
+    is_copied_ = choice.is_copied && asks_model(head_);
     until_ = Clock::now() + kPatience;
     ask(choice.backend, choice.is_new);
   }
@@ -76,7 +81,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   }
 
   void answered(Backend& backend, bool is_new, Result<grpc::ClientAnswer> answer) {
-    const bool is_error = !answer || is_fault(answer->ending.status);
+    const bool is_error = !answer || is_its_fault(answer->ending.status);
     {
       const std::lock_guard lock(mutex_);
       if (!std::exchange(is_asking_, false)) return;
@@ -95,6 +100,11 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     call->add_metadata(std::string(kVersionField), backend.source().version);
     for (Message& each : answer->messages) call->send(std::move(each));
     call->finish(answer->ending.status, answer->ending.text);
+  }
+
+  // A method that asks no model is unknown to every version.
+  bool is_its_fault(StatusCode code) const {
+    return is_fault(code) && (code != StatusCode::kUnimplemented || asks_model(head_));
   }
 
   // Whichever that is by now.
@@ -123,6 +133,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   const Deadline deadline_;
   Clock::time_point until_;
   const std::shared_ptr<Kept> kept_;
+  bool is_refused_ = false;
   bool is_copied_ = false;
   bool has_waited_ = false;
 

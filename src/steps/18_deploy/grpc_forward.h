@@ -92,6 +92,6 @@ inline constexpr std::string_view kVersionField = "x-kingpost-version";
 using Messages = std::shared_ptr<const std::vector<grpc::Message>>;
 /// Asks the new version the same, after the answer is known, so that nobody waits for it.
 void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages,
-               grpc::StatusCode status, std::vector<grpc::Message> answer);
+               grpc::StatusCode status, const std::vector<grpc::Message>& answer);
 
 }  // namespace kingpost::steps::deploy

@@ -3,26 +3,20 @@
 
 #include <algorithm>
 
+#include "steps/18_deploy/likeness.h"
+
 namespace kingpost::steps::deploy {
 namespace {
 
 using grpc::Message;
 using grpc::StatusCode;
 
-constexpr std::string_view kStream = "/inference.GRPCInferenceService/ModelStreamInfer";
 constexpr std::size_t kMostHeld = std::size_t{2} << 30;
 // Of the stable version, as over HTTP.
 constexpr std::chrono::seconds kAnswerTime{30};
 
 std::size_t size_of(const Message& message) {
   return message.bytes.size() + sizeof(Message);
-}
-
-bool is_same(const std::vector<Message>& one, const std::vector<Message>& other) {
-  return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                    [](const Message& a, const Message& b) {
-                      return a.is_compressed == b.is_compressed && a.bytes == b.bytes;
-                    });
 }
 
 }  // namespace
@@ -81,20 +75,25 @@ Share share_of(const grpc::Head& head, const std::vector<Message>& messages) {
 }
 
 void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, StatusCode status,
-               std::vector<Message> answer) {
+               const std::vector<Message>& answer) {
   const std::shared_ptr<Backend> candidate = shared.traffic.begin_copy();
   if (candidate == nullptr) return;
   const auto begun = Deadline::Clock::now();
   grpc::Head own = head;
   own.timeout = Deadline::Time(0);
-  shared.client->ask(candidate->grpc_port(), own, std::move(messages), kTrialTime,
-                     [&traffic = shared.traffic, candidate, begun, status,
-                      answer = std::move(answer)](const Result<grpc::ClientAnswer>& copied) {
-                       const bool is_error = !copied || is_fault(copied->ending.status);
-                       candidate->count(is_error, Deadline::Clock::now() - begun);
-                       traffic.end_copy(copied && copied->ending.status == status &&
-                                        is_same(copied->messages, answer));
-                     });
+  const bool is_kept = bytes_of(answer) <= kMostCompared;
+  shared.client->ask(
+      candidate->grpc_port(), own, std::move(messages), kTrialTime,
+      [&traffic = shared.traffic, candidate, begun, status, own, is_kept,
+       answer =
+           is_kept ? answer : std::vector<Message>()](const Result<grpc::ClientAnswer>& copied) {
+        const bool is_error = !copied || is_fault(copied->ending.status);
+        candidate->count(is_error, Deadline::Clock::now() - begun);
+        if (!copied || copied->ending.status != status) {
+          return traffic.end_copy(Likeness::kDifferent);
+        }
+        traffic.end_copy(is_kept ? likeness_of(own, answer, copied->messages) : Likeness::kUnknown);
+      });
 }
 
 GrpcGateway::GrpcGateway(Traffic& traffic, int threads)
@@ -102,8 +101,8 @@ GrpcGateway::GrpcGateway(Traffic& traffic, int threads)
 
 GrpcForward& GrpcGateway::forward(const std::shared_ptr<grpc::Call>& call) {
   if (call->state == nullptr) {
-    call->state =
-        call->head().path == kStream ? forward_stream(shared_, call) : forward_call(shared_, call);
+    call->state = call->head().path == kStreamPath ? forward_stream(shared_, call)
+                                                   : forward_call(shared_, call);
   }
   return *static_cast<GrpcForward*>(call->state.get());
 }

@@ -54,6 +54,7 @@ class Version final : public grpc::Handler {
     head = call->head();
     changed_.notify_all();
     if (mood == Mood::kSilent) return;
+    if (call->head().path == "/unknown") return call->finish(StatusCode::kUnimplemented, {});
     if (mood == Mood::kBroken) return call->finish(StatusCode::kInternal, "broken");
     call->send({name_ + message.bytes, message.is_compressed});
   }
@@ -162,8 +163,7 @@ class GrpcGatewayTest : public testing::Test {
     return client_.begin(server_->port(), head_of(kStream, key), {}, heard);
   }
 
-  std::unique_ptr<Scratch> scratch_ =
-      std::make_unique<Scratch>(Scratch::make("grpc_gateway").value());
+  const Result<Scratch> scratch_ = Scratch::make("grpc_gateway");
   Version stable_{scratch_->path(), "1"};
   Version candidate_{scratch_->path(), "2"};
   Traffic traffic_;
@@ -223,6 +223,30 @@ TEST_F(GrpcGatewayTest, what_the_new_version_fails_the_stable_one_answers) {
   EXPECT_EQ(version_of("a"), "1");
   EXPECT_EQ(candidate_.backend->seen().errors, 3);
   EXPECT_EQ(stable_.backend->seen().errors, 0);
+}
+
+TEST_F(GrpcGatewayTest, what_no_version_has_is_the_fault_of_none) {
+  route(100);
+  EXPECT_EQ(ask(head_of("/unknown")).ending.status, StatusCode::kUnimplemented);
+  EXPECT_EQ(candidate_.backend->seen().requests, 1);
+  EXPECT_EQ(candidate_.backend->seen().errors, 0);
+}
+
+TEST_F(GrpcGatewayTest, only_what_asks_a_model_is_copied) {
+  route(0, 100);
+  EXPECT_EQ(ask(head_of("/inference.GRPCInferenceService/RepositoryModelUnload")).ending.status,
+            StatusCode::kOk);
+  EXPECT_EQ(version_of("a"), "1");
+  EXPECT_EQ(traffic_.shadow_counts().sent, 1);
+}
+
+TEST_F(GrpcGatewayTest, a_share_is_asked_for_where_there_is_one) {
+  traffic_.set_route({stable_.backend, nullptr, 0, 0});
+  const auto choice = traffic_.choose([]() -> Share {
+    ADD_FAILURE() << "nobody shares";
+    return {};
+  });
+  EXPECT_EQ(choice.backend, stable_.backend);
 }
 
 TEST_F(GrpcGatewayTest, an_error_of_the_stable_version_is_its_answer) {

@@ -88,7 +88,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     has_begun_ = true;
     std::vector<Message> first;
     if (!unanswered_.empty()) first.push_back(unanswered_.front().message);
-    const Traffic::Choice choice = shared_.traffic.choose(share_of(head_, first));
+    const Traffic::Choice choice = shared_.traffic.choose([&] { return share_of(head_, first); });
     is_copied_ = choice.is_copied;
     until_ = Clock::now() + kPatience;
     connect(choice.backend, choice.is_new);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steps/18_deploy/rollout.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
@@ -9,6 +10,10 @@ namespace kingpost::steps::deploy {
 namespace {
 
 constexpr double kMilli = 1000;
+// So many failures one after the other are no accident.
+constexpr std::int64_t kFailures = 10;
+// What is asked of a version that hangs has failed by then (see kTrialTime).
+constexpr Micros kHung = 6'000'000;
 
 double value_of(GuardMetric metric, const Seen& seen) {
   const double requests = static_cast<double>(seen.requests);
@@ -166,6 +171,11 @@ std::optional<std::string> Rollout::breach(const Seen& seen) const {
   return std::nullopt;
 }
 
+bool Rollout::may_end(Micros now, const Seen& seen) const {
+  const Micros least = seen.requests == 0 ? kHung : 0;
+  return now - since_ >= std::max(least, plan_.phases[phase_].duration);
+}
+
 bool Rollout::tick(Micros now, const Seen& seen) {
   if (stage_ != Stage::kPhase) return false;
   if (auto why = breach(seen)) {
@@ -176,7 +186,13 @@ bool Rollout::tick(Micros now, const Seen& seen) {
     since_ = now;
     return false;
   }
-  if (now - since_ < plan_.phases[phase_].duration) return false;
+  if (!may_end(now, seen)) return false;
+  if (seen.failed_last > 0) {
+    if (seen.failed_last < std::min(kFailures, seen.requests)) return false;
+    roll_back(
+        format("the last {} of its {} requests have failed", seen.failed_last, seen.requests));
+    return true;
+  }
   enter(phase_ + 1, now);
   return true;
 }

@@ -59,6 +59,8 @@ struct Seen {
   std::optional<double> null_rate;
   /// It can answer.
   bool is_there = true;
+  /// Requests that were sent to it and failed, the last ones, without a good answer among them.
+  std::int64_t failed_last = 0;
 };
 
 /// The share of null predictions since a phase began, of counters that a process keeps since it was
@@ -106,12 +108,16 @@ class Rollout {
   void ready(Micros now);
   /// True where something has changed; `seen` then begins anew. The time of a phase begins anew as
   /// long as the new version is not there: none is promoted that did not last the whole of it.
+  /// Nor is one that fails, whatever the guards: at the end of a phase it is rolled back where all
+  /// of its requests have failed, or the last ten, and the phase goes on where the last one has. A
+  /// phase without an answer lasts for as long as one may take.
   bool tick(Micros now, const Seen& seen);
   void promote();
   void roll_back(std::string reason);
 
  private:
   std::optional<std::string> breach(const Seen& seen) const;
+  bool may_end(Micros now, const Seen& seen) const;
   void enter(std::size_t phase, Micros now);
 
   Plan plan_;

@@ -54,6 +54,33 @@ TEST(Rollout, EachGuardRollsBack) {
   EXPECT_FALSE(rollout.tick(1, {0, 0, 0, {}}));
 }
 
+TEST(Rollout, WhatFailsIsNotPromotedWithoutAGuardEither) {
+  const Seen all = {3, 3, 5000, {}, true, 3};
+  const Seen last = {1000, 12, 5000, {}, true, 10};
+  for (const Seen& seen : {all, last}) {
+    Rollout rollout({.phases = {{false, 5, 10 * kSecond}}, .guards = {}});
+    rollout.ready(0);
+    EXPECT_FALSE(rollout.tick(10 * kSecond - 1, seen));
+    EXPECT_TRUE(rollout.tick(10 * kSecond, seen));
+    EXPECT_EQ(rollout.stage(), Stage::kRolledBack);
+    EXPECT_NE(rollout.reason().find("have failed"), std::string::npos) << rollout.reason();
+  }
+  Rollout rollout({.phases = {{false, 5, 10 * kSecond}}, .guards = {}});
+  rollout.ready(0);
+  EXPECT_FALSE(rollout.tick(10 * kSecond, {1000, 12, 5000, {}, true, 9}));
+  EXPECT_TRUE(rollout.tick(11 * kSecond, {1001, 12, 5000, {}, true, 0}));
+  EXPECT_EQ(rollout.stage(), Stage::kPromoted);
+}
+
+TEST(Rollout, APhaseIsAsLongAsAnAnswerMayTake) {
+  Rollout rollout({.phases = {{false, 50, kSecond}, {true, 50, kSecond}}, .guards = {}});
+  rollout.ready(0);
+  EXPECT_FALSE(rollout.tick(5 * kSecond, {}));
+  EXPECT_TRUE(rollout.tick(6 * kSecond, {}));
+  EXPECT_TRUE(rollout.tick(7 * kSecond, {1, 0, 1, {}}));
+  EXPECT_EQ(rollout.stage(), Stage::kPromoted);
+}
+
 TEST(Rollout, OnlyWhatIsThereGoesOn) {
   Rollout rollout({.phases = {{false, 5, 10 * kSecond}}, .guards = {}});
   rollout.ready(0);

@@ -59,7 +59,9 @@ class Running final : public Supervisor, public http::Handler {
     TRY(const Json json, parse_json(text));
     config_ = config_from_json(json);
     TRY_STATUS(resume());
-    TRY_STATUS(front_.open(config_));
+    TRY_STATUS(front_.open(config_, ports_));
+    ports_ = front_.ports();
+    TRY_STATUS(save());
     http::ServerOptions own;
     own.threads = 1;
     token_ = random_hex(32);
@@ -90,7 +92,12 @@ class Running final : public Supervisor, public http::Handler {
     }
     const std::string_view path = exchange->path();
     const std::lock_guard lock(mutex_);
-    if (path == "/status") return answer(*exchange, 200, status());
+    if (path == "/status") {
+      for (const Shared* each : {&stable_, &candidate_, &standby_}) {
+        if (*each != nullptr) (*each)->look(monotonic_micros());
+      }
+      return answer(*exchange, 200, status());
+    }
     auto done = change(path, std::string(exchange->body()));
     if (done) return answer(*exchange, 200, status());
     Json error = Json::object().set("id", done.error().id()).set("error", done.error().what());
@@ -349,6 +356,7 @@ class Running final : public Supervisor, public http::Handler {
 
   Status save() const {
     Json out = Json::object();
+    out.set("ports", Json::object().set("http", ports_.http).set("grpc", ports_.grpc));
     if (stable_ != nullptr) out.set("stable", deploy::to_json(stable_->source()));
     if (standby_ != nullptr) out.set("standby", deploy::to_json(standby_->source()));
     if (previous_) out.set("previous", deploy::to_json(*previous_));
@@ -364,6 +372,8 @@ class Running final : public Supervisor, public http::Handler {
   }
 
   Status take_state(const Json& json) {
+    ports_ = {static_cast<int>(json["ports"]["http"].integer()),
+              static_cast<int>(json["ports"]["grpc"].integer())};
     for (const auto& [key, into] :
          {std::pair{"stable", &stable_}, {"standby", &standby_}, {"candidate", &candidate_}}) {
       if (!json.has(key)) continue;
@@ -421,7 +431,8 @@ class Running final : public Supervisor, public http::Handler {
     out.set("standby", standby_ == nullptr ? Json() : backend_json(*standby_));
     const Traffic::ShadowCounts counts = front_.traffic().shadow_counts();
     Json shadow = Json::object().set("sent", counts.sent).set("dropped", counts.dropped);
-    out.set("shadow", std::move(shadow.set("different", counts.different)));
+    shadow.set("different", counts.different).set("uncompared", counts.uncompared);
+    out.set("shadow", std::move(shadow));
     out.set("attempt", attempt_).set("promoted", promoted_);
     return std::move(out.set("last_outcome", last_outcome_));
   }
@@ -434,6 +445,8 @@ class Running final : public Supervisor, public http::Handler {
   const std::string metrics_key_ = random_hex(32);
   std::mutex mutex_;
   Front front_;
+  /// Where it listens, or did the last time.
+  Ports ports_;
   Shared stable_;
   Shared candidate_;
   Shared standby_;

@@ -37,11 +37,12 @@ Route Traffic::route() const {
   return route_;
 }
 
-Traffic::Choice Traffic::choose(const Share& share) const {
+Traffic::Choice Traffic::choose(const std::function<Share()>& share) const {
   const Route route = this->route();
   if (route.candidate == nullptr) return {route.stable, false, false};
-  const bool is_new = share.is_within(route.percent);
-  return {is_new ? route.candidate : route.stable, is_new, share.is_copied(route.shadow_percent)};
+  const Share of_it = share();
+  const bool is_new = of_it.is_within(route.percent);
+  return {is_new ? route.candidate : route.stable, is_new, of_it.is_copied(route.shadow_percent)};
 }
 
 std::shared_ptr<Backend> Traffic::stable() const {
@@ -61,9 +62,10 @@ std::shared_ptr<Backend> Traffic::begin_copy() {
   return candidate;
 }
 
-void Traffic::end_copy(bool is_same) {
+void Traffic::end_copy(Likeness likeness) {
   copies_.fetch_sub(1);
-  if (!is_same) different_.fetch_add(1);
+  if (likeness == Likeness::kDifferent) different_.fetch_add(1);
+  if (likeness == Likeness::kUnknown) uncompared_.fetch_add(1);
 }
 
 }  // namespace kingpost::steps::deploy

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -19,6 +20,9 @@ inline constexpr auto kPatience = std::chrono::seconds(10);
 inline constexpr auto kTrialTime = std::chrono::milliseconds(5'000);
 /// Between two tries.
 inline constexpr auto kPause = std::chrono::milliseconds(20);
+
+/// How two answers to one request are to each other; kUnknown: they were not compared.
+enum class Likeness { kSame, kDifferent, kUnknown };
 
 /// Which version answers what.
 struct Route {
@@ -54,6 +58,8 @@ class Traffic {
     std::int64_t dropped = 0;
     /// Answered otherwise than by the stable version.
     std::int64_t different = 0;
+    /// Too large to be compared.
+    std::int64_t uncompared = 0;
   };
   struct Choice {
     std::shared_ptr<Backend> backend;
@@ -64,13 +70,16 @@ class Traffic {
   };
 
   void set_route(Route route);
-  Choice choose(const Share& share) const;
+  /// `share` is asked for where versions share the requests: of a large one it takes its time.
+  Choice choose(const std::function<Share()>& share) const;
   std::shared_ptr<Backend> stable() const;
 
   /// Who gets a copy now, or nobody: each that was begun must be ended.
   std::shared_ptr<Backend> begin_copy();
-  void end_copy(bool is_same);
-  ShadowCounts shadow_counts() const { return {sent_.load(), dropped_.load(), different_.load()}; }
+  void end_copy(Likeness likeness);
+  ShadowCounts shadow_counts() const {
+    return {sent_.load(), dropped_.load(), different_.load(), uncompared_.load()};
+  }
 
  private:
   Route route() const;
@@ -80,6 +89,7 @@ class Traffic {
   std::atomic<std::int64_t> sent_{0};
   std::atomic<std::int64_t> dropped_{0};
   std::atomic<std::int64_t> different_{0};
+  std::atomic<std::int64_t> uncompared_{0};
   std::atomic<std::int64_t> copies_{0};
 };
 

@@ -163,6 +163,11 @@ class DeployGrpcTest(DeployCase):
         self.more(load)
         self.call("rollback")
         self.more(load)
+        self.call(f"m/4={self.base}/1.onnx", "--shadow", "100", "--shadow-for", "600s")
+        self.more(load)
+        shadow = self.wait(lambda status: status["shadow"]["sent"] > 20)["shadow"]
+        self.assertEqual((shadow["different"], shadow["uncompared"]), (0, 0))
+        self.call("rollback")
         self.deploy("2", "--shadow", "100", "--shadow-for", "1s")
         self.wait(self.stable("2"))
         self.assertGreater(self.status()["shadow"]["different"], 0)

@@ -71,7 +71,8 @@ class CallOfLink final : public ClientCall, public std::enable_shared_from_this<
   const int port_;
   std::shared_ptr<Receiver> receiver_;
   net::steady_timer timer_;
-  std::shared_ptr<Link> link_;
+  /// Which keeps the call.
+  std::weak_ptr<Link> link_;
   std::int32_t stream_ = -1;
 };
 
@@ -221,8 +222,9 @@ void Asker::remove(int port, const Link* link) {
 void CallOfLink::start(const Head& head, Client::Timeout timeout) {
   // It may have been cancelled at once.
   if (receiver_ == nullptr) return;
-  link_ = loop_.link_to(port_);
-  stream_ = link_->begin(head, shared_from_this());
+  const std::shared_ptr<Link> link = loop_.link_to(port_);
+  link_ = link;
+  stream_ = link->begin(head, shared_from_this());
   if (stream_ < 0) return end(unreachable(port_, "the connection takes no call"));
   if (timeout.count() == 0) return;
   timer_.expires_after(timeout);
@@ -235,16 +237,16 @@ void CallOfLink::start(const Head& head, Client::Timeout timeout) {
 }
 
 void CallOfLink::leave() {
-  if (link_ != nullptr) link_->cancel(stream_);
+  if (const auto link = link_.lock()) link->cancel(stream_);
   link_.reset();
 }
 
 void CallOfLink::send_now(const Message& message) {
-  if (link_ != nullptr) link_->send(stream_, message);
+  if (const auto link = link_.lock()) link->send(stream_, message);
 }
 
 void CallOfLink::half_close_now() {
-  if (link_ != nullptr) link_->half_close(stream_);
+  if (const auto link = link_.lock()) link->half_close(stream_);
 }
 
 void CallOfLink::send(Message message) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "engines/http/grpc/frames.h"
 #include "engines/http/server.h"
 
 namespace kingpost::grpc {
@@ -248,6 +249,34 @@ TEST_F(GrpcClient, a_server_of_another_protocol_is_none) {
   const auto other = http::Server::start({}, nobody).value();
   EXPECT_EQ(fault_of(other->port(), "/s/m", std::chrono::seconds(60)), "http.unreachable");
   other->stop();
+}
+
+TEST_F(GrpcClient, a_client_that_goes_lets_go_of_its_calls) {
+  const auto waiting = std::make_shared<Waiting>();
+  {
+    Client own({.threads = 1});
+    const auto call = own.begin(server_->port(), head_of("/s/m"), {}, waiting);
+    call->send({"a", false});
+    ASSERT_EQ(waiting->messages(1).size(), 1U);
+  }
+  EXPECT_EQ(waiting.use_count(), 1);
+}
+
+TEST(GrpcFrames, what_was_sent_is_not_kept) {
+  MessageWriter out;
+  std::vector<std::uint8_t> taken(1005);
+  out.add({std::string(1000, 'x'), false});
+  for (int i = 0; i < 1000; ++i) {
+    out.add({std::string(1000, static_cast<char>('a' + i % 26)), false});
+    ASSERT_EQ(out.take(taken.data(), taken.size()), taken.size());
+    ASSERT_EQ(taken.back(), i == 0 ? 'x' : 'a' + (i - 1) % 26);
+    ASSERT_EQ(out.left(), taken.size());
+  }
+  EXPECT_LT(out.held(), 10'000U);
+  out.add({std::string(10'000'000, 'x'), false});
+  while (out.take(taken.data(), taken.size()) > 0) {
+  }
+  EXPECT_LT(out.held(), 2'000'000U);
 }
 
 TEST_F(GrpcClient, a_message_too_long_ends_the_call) {

@@ -74,10 +74,15 @@ Message MessageReader::take(Room& room) {
 
 void MessageReader::drop(Room& room) {
   room.held -= bytes_.size();
-  bytes_ = {};
+  std::string().swap(bytes_);
 }
 
 std::size_t MessageWriter::add(const Message& message) {
+  // Where there is always something left, what was sent must go all the same.
+  if (sent_ > left()) {
+    bytes_.erase(0, sent_);
+    sent_ = 0;
+  }
   bytes_ += message.is_compressed ? '\1' : '\0';
   for (const unsigned shift : {24U, 16U, 8U, 0U}) {
     bytes_ += static_cast<char>(message.bytes.size() >> shift & 255U);
@@ -91,6 +96,8 @@ std::size_t MessageWriter::take(std::uint8_t* into, std::size_t most) {
   std::copy_n(bytes_.data() + sent_, size, into);
   sent_ += size;
   if (left() == 0) {
+    // One huge message must not hold its memory for as long as the stream lasts.
+    if (bytes_.capacity() > kTrusted) std::string().swap(bytes_);
     bytes_.clear();
     sent_ = 0;
   }

@@ -67,6 +67,8 @@ class MessageWriter {
   /// At most so many; 0 where nothing is left.
   std::size_t take(std::uint8_t* into, std::size_t most);
   std::size_t left() const { return bytes_.size() - sent_; }
+  /// The memory it takes.
+  std::size_t held() const { return bytes_.capacity(); }
 
  private:
   std::string bytes_;
