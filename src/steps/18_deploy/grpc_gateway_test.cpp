@@ -373,6 +373,36 @@ TEST_F(GrpcGatewayTest, a_stream_leaves_a_version_that_goes) {
   EXPECT_EQ(heard->texts, (std::vector<std::string>{"1a", "2b"}));
 }
 
+TEST_F(GrpcGatewayTest, a_stream_that_lay_idle_is_as_patient_as_another) {
+  const auto heard = std::make_shared<Heard>();
+  const auto call = stream(heard);
+  call->send({"a", false});
+  ASSERT_TRUE(heard->waits(1));
+  std::this_thread::sleep_for(kPatience + milliseconds(100));
+  stable_.end();
+  call->send({"b", false});
+  std::this_thread::sleep_for(milliseconds(300));
+  traffic_.set_route({candidate_.backend, nullptr, 0, 0});
+  ASSERT_TRUE(heard->waits(2));
+  EXPECT_EQ(heard->texts, (std::vector<std::string>{"1a", "2b"}));
+  call->half_close();
+  ASSERT_TRUE(heard->waits(2, true));
+  EXPECT_EQ(heard->end->value().status, StatusCode::kOk);
+}
+
+TEST_F(GrpcGatewayTest, a_deadline_of_an_idle_stream_is_nobodys_fault) {
+  route(100);
+  grpc::Head head = head_of(kStream);
+  head.timeout = std::chrono::seconds(2);
+  const auto heard = std::make_shared<Heard>();
+  const auto call = client_.begin(server_->port(), head, {}, heard);
+  call->send({"a", false});
+  ASSERT_TRUE(heard->waits(1));
+  ASSERT_TRUE(heard->waits(1, true));
+  EXPECT_EQ(heard->end->value().status, StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(candidate_.backend->seen().errors, 0);
+}
+
 TEST_F(GrpcGatewayTest, it_stops_amid_calls) {
   stable_.end();
   for (int i = 0; i < 200; ++i) {

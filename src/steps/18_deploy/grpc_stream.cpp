@@ -26,6 +26,8 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const std::lock_guard lock(mutex_);
     if (is_over_) return;
     const bool fits = held_.add(message);
+    // Of a stream that lay idle the patience begins anew.
+    if (unanswered_.empty()) until_ = Clock::now() + kPatience;
     unanswered_.push_back({std::move(message), Clock::now()});
     if (!fits) return finish(StatusCode::kResourceExhausted, kTooMuch);
     if (!has_begun_) return begin();
@@ -145,7 +147,10 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const bool is_error = !ending || is_fault(ending->status);
     const bool owes_nothing = unanswered_.empty() && !is_half_closed_;
     // An idle stream has lost nothing; its next message is asked elsewhere.
-    if (!ending && owes_nothing && !deadline_.has_passed()) return;
+    if (!ending && owes_nothing) {
+      if (deadline_.has_passed()) finish(StatusCode::kDeadlineExceeded, kLate);
+      return;
+    }
     if (is_error || !unanswered_.empty()) count(is_error);
     if (is_new_ && is_error) return connect(shared_.traffic.stable(), false);
     if (ending) return finish(ending->status, ending->text);

@@ -92,12 +92,11 @@ class Running final : public Supervisor, public http::Handler {
     }
     const std::string_view path = exchange->path();
     const std::lock_guard lock(mutex_);
-    if (path == "/status") {
-      for (const Shared* each : {&stable_, &candidate_, &standby_}) {
-        if (*each != nullptr) (*each)->look(monotonic_micros());
-      }
-      return answer(*exchange, 200, status());
+    // One that was killed since the last tick is not ready.
+    for (const Shared* each : {&stable_, &candidate_, &standby_}) {
+      if (*each != nullptr) (*each)->look(monotonic_micros());
     }
+    if (path == "/status") return answer(*exchange, 200, status());
     auto done = change(path, std::string(exchange->body()));
     if (done) return answer(*exchange, 200, status());
     Json error = Json::object().set("id", done.error().id()).set("error", done.error().what());
