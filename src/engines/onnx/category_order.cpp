@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
+#include <span>
 
 namespace kingpost::onnx {
 namespace {
@@ -25,6 +27,8 @@ constexpr std::size_t kMostColumns = 4096;
 constexpr std::size_t kWidth = 32;
 /// Ranks that may be looked at for one split.
 constexpr std::size_t kPatience = 32768;
+/// Codes of a side that are looked at before all of them.
+constexpr std::size_t kFirst = 8;
 
 /// Codes of one rank are not told apart yet. Places are codes, the last one all that is no code.
 class Order {
@@ -34,6 +38,7 @@ class Order {
   /// Whether every place of `low` stands before every one of `high`, or does now.
   bool put(const Codes& low, const Codes& high) {
     const auto rank = [this](std::int32_t a) { return ranks_[static_cast<std::size_t>(a)]; };
+    if (disagree(low, high)) return false;
     std::int32_t last = -1;
     for (const std::int32_t each : low) last = std::max(last, rank(each));
     if (std::any_of(high.begin(), high.end(), [&](auto each) { return rank(each) < last; })) {
@@ -52,6 +57,23 @@ class Order {
   const std::vector<std::int32_t>& ranks() const { return ranks_; }
 
  private:
+  // Most orders do not agree with a split, and the first few codes of each side tell.
+  bool disagree(const Codes& low, const Codes& high) const {
+    std::int32_t last = -1;
+    for (const std::int32_t each : first_of(low)) {
+      last = std::max(last, ranks_[static_cast<std::size_t>(each)]);
+    }
+    std::int32_t first = std::numeric_limits<std::int32_t>::max();
+    for (const std::int32_t each : first_of(high)) {
+      first = std::min(first, ranks_[static_cast<std::size_t>(each)]);
+    }
+    return first < last;
+  }
+
+  static std::span<const std::int32_t> first_of(const Codes& codes) {
+    return std::span(codes).first(std::min(codes.size(), kFirst));
+  }
+
   std::vector<std::int32_t> ranks_;
 };
 
