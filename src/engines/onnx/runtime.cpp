@@ -8,6 +8,7 @@
 #include <iterator>
 #include <optional>
 
+#include "base/parallel.h"
 #include "base/text.h"
 #include "engines/onnx/columns/executor.h"
 #include "engines/onnx/runtime_values.h"
@@ -392,20 +393,39 @@ Result<std::unique_ptr<Model>> Model::load(std::string_view bytes, std::int64_t 
   return std::unique_ptr<Model>(std::move(model));
 }
 
-Result<std::vector<Tensor>> run_rows(const Model& model, std::span<const float> features,
-                                     std::int64_t columns) {
+Status run_slices(const Model& model, std::span<const float> features, std::int64_t columns,
+                  int threads, const TakeRows& take) {
   const std::int64_t rows = std::ssize(features) / columns;
-  std::vector<Tensor> out;
-  std::int64_t from = 0;
-  do {
+  const std::int64_t slices = std::max<std::int64_t>(1, (rows + kRowsAtOnce - 1) / kRowsAtOnce);
+  std::vector<Status> done(static_cast<std::size_t>(slices));
+  parallel(done.size(), threads, [&](std::size_t i) {
+    const std::int64_t from = static_cast<std::int64_t>(i) * kRowsAtOnce;
     const std::int64_t count = std::min(kRowsAtOnce, rows - from);
     const auto begin = features.begin() + from * columns;
     const Tensor slice{{count, columns}, std::vector<float>(begin, begin + count * columns)};
-    TRY(auto part, model.run({slice}));
-    for (std::size_t i = 0; i < out.size(); ++i) append(std::move(part[i]), out[i]);
-    if (out.empty()) out = std::move(part);
-    from += count;
-  } while (from < rows);
+    auto made = model.run({slice});
+    if (made) {
+      take(from, std::move(made).value());
+    } else {
+      done[i] = std::move(made).error();
+    }
+  });
+  for (Status& each : done) TRY_STATUS(std::move(each));
+  return {};
+}
+
+Result<std::vector<Tensor>> run_rows(const Model& model, std::span<const float> features,
+                                     std::int64_t columns, int threads) {
+  const auto slices = static_cast<std::size_t>(std::ssize(features) / columns / kRowsAtOnce + 1);
+  std::vector<std::vector<Tensor>> parts(slices);
+  TRY_STATUS(run_slices(model, features, columns, threads,
+                        [&](std::int64_t from, std::vector<Tensor> made) {
+                          parts[static_cast<std::size_t>(from / kRowsAtOnce)] = std::move(made);
+                        }));
+  std::vector<Tensor> out = std::move(parts.front());
+  for (std::size_t part = 1; part < slices; ++part) {
+    for (std::size_t i = 0; i < parts[part].size(); ++i) append(std::move(parts[part][i]), out[i]);
+  }
   return out;
 }
 

@@ -2,6 +2,8 @@
 // Running an ONNX graph in process with ONNX Runtime, which is opened at run time.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,10 +65,16 @@ class Model {
   Model() = default;
 };
 
+/// Takes the answers for the rows from `from` on. Several threads may call it at once.
+using TakeRows = std::function<void(std::int64_t from, std::vector<records::Tensor> answers)>;
 /// Features, [rows, columns], through a model that has them as its only input, kRowsAtOnce rows at
-/// a time.
+/// a time, on up to `threads` threads (0: as many as the machine has). No rows are one call of
+/// `take`. Fails as Model::run does, with the first fault in the order of the rows.
+Status run_slices(const Model& model, std::span<const float> features, std::int64_t columns,
+                  int threads, const TakeRows& take);
+/// The same, and all answers together.
 Result<std::vector<records::Tensor>> run_rows(const Model& model, std::span<const float> features,
-                                              std::int64_t columns);
+                                              std::int64_t columns, int threads = 1);
 
 /// The path of the library that `load` would open, or an empty text.
 std::string runtime_path();
