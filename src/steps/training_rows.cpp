@@ -95,15 +95,18 @@ LabelledRows Matrices::rows(std::int32_t fold, std::vector<std::int64_t> numbers
   const Part& from = part(fold);
   LabelledRows out;
   out.columns = static_cast<std::int32_t>(columns.size());
-  out.values.reserve(numbers.size() * columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const auto& column = from.features.columns[static_cast<std::size_t>(columns[i])];
     if (column.categorical) out.categorical.push_back(static_cast<std::int32_t>(i));
     out.names.push_back(column.name);
   }
+  out.values.resize(numbers.size() * columns.size());
+  out.labels.reserve(numbers.size());
+  out.labels_single.reserve(numbers.size());
+  float* to = out.values.data();
   for (const std::int64_t number : numbers) {
     const float* row = from.matrix.floats() + number * from.matrix.columns();
-    for (const std::int64_t column : columns) out.values.push_back(row[column]);
+    for (const std::int64_t column : columns) *to++ = row[column];
     out.labels.push_back(labels_->doubles()[number]);
     out.labels_single.push_back(static_cast<float>(out.labels.back()));
     if (weights_.empty()) continue;

@@ -86,7 +86,7 @@ std::string_view scores_name(const records::Target& target) {
 }
 
 Result<std::vector<double>> answers(const onnx::Graph& graph, std::string_view output,
-                                    const LabelledRows& rows) {
+                                    const LabelledRows& rows, int threads) {
   TRY(const auto model, onnx::Model::load(graph.bytes()));
   const auto& ports = model->outputs();
   const auto port = std::find_if(ports.begin(), ports.end(),
@@ -94,7 +94,7 @@ Result<std::vector<double>> answers(const onnx::Graph& graph, std::string_view o
   if (port == ports.end()) {
     return fail(Code::kInternal, "onnx.malformed", "the model has no output \"{}\"", output);
   }
-  TRY(const auto made, onnx::run_rows(*model, rows.values, rows.columns));
+  TRY(const auto made, onnx::run_rows(*model, rows.values, rows.columns, threads));
   const auto& values = made[static_cast<std::size_t>(port - ports.begin())].floats();
   return std::vector<double>(values.begin(), values.end());
 }

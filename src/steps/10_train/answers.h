@@ -23,8 +23,9 @@ onnx::Graph answer_graph(const Fitted& fitted, std::int32_t columns, const recor
 /// The name of the output that holds the scores.
 std::string_view scores_name(const records::Target& target);
 
-/// The float32 output of that name over rows, as [rows, columns of the output].
+/// The float32 output of that name over rows, as [rows, columns of the output], on up to `threads`
+/// threads (0: all).
 Result<std::vector<double>> answers(const onnx::Graph& graph, std::string_view output,
-                                    const LabelledRows& rows);
+                                    const LabelledRows& rows, int threads);
 
 }  // namespace kingpost::steps::train

@@ -11,8 +11,6 @@
 namespace kingpost::steps::train {
 namespace {
 
-constexpr std::int64_t kExpectedSample = 20000;
-
 Result<records::File> seal_doubles(RunContext& context, std::string name,
                                    const std::vector<double>& values, std::int64_t outputs) {
   const std::string path = context.objects.temp_path(".npy");
@@ -88,7 +86,7 @@ class Finish {
     for (std::size_t i = 0; i < places.size(); ++i) {
       const LabelledRows held = shared_.held_rows(places[i]);
       const onnx::Graph graph = make(searched_.models[i], columns_of(places[i]));
-      TRY(const auto made, answers(graph, output, held));
+      TRY(const auto made, answers(graph, output, held, shared_.options.threads));
       for (std::size_t r = 0; r < held.numbers.size(); ++r) {
         const double weight = held.weights.empty() ? 1.0 : held.weights[r];
         rows.push_back({held.numbers[r], held.labels[r], weight, scores.size()});
@@ -178,14 +176,10 @@ class Finish {
   }
 
   Result<std::vector<double>> expected(const Fitted& fitted) const {
-    const auto sample = evenly(shared_.matrices.train(), kExpectedSample);
-    const auto rows = shared_.matrices.rows(kNoFold, sample, shared_.kept.at(kNoFold));
-    TRY(const auto raw, raw_scores(fitted, rows));
-    std::vector<Sum> sums(static_cast<std::size_t>(outputs_));
-    for (std::size_t i = 0; i < raw.size(); ++i) sums[i % sums.size()].add(raw[i]);
-    std::vector<double> out;
-    for (const Sum& sum : sums) out.push_back(sum.value() / static_cast<double>(sample.size()));
-    return out;
+    if (!fitted.train_means.empty()) return fitted.train_means;
+    TRY(const RawScores scorer, RawScores::of(fitted, kTrainSample, shared_.options.threads));
+    TRY(const auto raw, scorer.of_rows(shared_.train_sample(kNoFold)));
+    return means(raw, outputs_);
   }
 
   Result<Json> write(const Fitted& last) {

@@ -114,7 +114,18 @@ std::int32_t Fitted::outputs() const {
   return std::visit([](const auto& each) { return each.outputs; }, model);
 }
 
-Result<std::vector<double>> raw_scores(const Fitted& fitted, const LabelledRows& rows) {
+Result<RawScores> RawScores::of(const Fitted& fitted, std::int64_t rows, int threads) {
+  RawScores out(fitted, threads);
+  const auto* trees = std::get_if<TreeEnsemble>(&fitted.model);
+  if (trees != nullptr && TreeScores::are_worth_it(*trees, rows)) {
+    TRY(out.trees_, TreeScores::of(*trees));
+  }
+  return out;
+}
+
+Result<std::vector<double>> RawScores::of_rows(const LabelledRows& rows) const {
+  const Fitted& fitted = *fitted_;
+  if (trees_) return trees_->scores(rows, threads_);
   if (fitted.booster != nullptr) {
     return fitted.booster->raw_scores(rows.values.data(), rows.rows(), rows.columns);
   }
@@ -125,6 +136,15 @@ Result<std::vector<double>> raw_scores(const Fitted& fitted, const LabelledRows&
         [&](const auto& each) { return records::raw_scores(each, values); }, fitted.model);
     out.insert(out.end(), raw.begin(), raw.end());
   }
+  return out;
+}
+
+std::vector<double> means(const std::vector<double>& scores, std::int32_t outputs) {
+  std::vector<Sum> sums(static_cast<std::size_t>(outputs));
+  for (std::size_t i = 0; i < scores.size(); ++i) sums[i % sums.size()].add(scores[i]);
+  const auto rows = static_cast<double>(scores.size() / sums.size());
+  std::vector<double> out;
+  for (const Sum& sum : sums) out.push_back(sum.value() / rows);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "records/features.h"
 #include "records/trees.h"
 #include "steps/10_train/options.h"
+#include "steps/10_train/tree_scores.h"
 #include "steps/training_rows.h"
 
 namespace kingpost::steps::train {
@@ -26,13 +28,31 @@ struct Fitted {
   std::string digest;
   /// Rounds of boosting that are kept; 0 of other families.
   std::int32_t rounds = 0;
+  /// Mean raw score of each output over a sample of its train rows; empty until it is known.
+  std::vector<double> train_means{};
 
   records::Link link() const;
   std::int32_t outputs() const;
 };
 
 /// Raw scores [rows, outputs] in double precision, before the link.
-Result<std::vector<double>> raw_scores(const Fitted& fitted, const LabelledRows& rows);
+class RawScores {
+ public:
+  /// `rows` is about how many will be asked for: it decides how, and no bit of the scores.
+  /// `fitted` must outlive the answer. Fails as loading a graph does.
+  static Result<RawScores> of(const Fitted& fitted, std::int64_t rows, int threads);
+  Result<std::vector<double>> of_rows(const LabelledRows& rows) const;
+
+ private:
+  RawScores(const Fitted& fitted, int threads) : fitted_(&fitted), threads_(threads) {}
+
+  const Fitted* fitted_;
+  int threads_;
+  std::optional<TreeScores> trees_;
+};
+
+/// The mean of each output. Requires: some rows.
+std::vector<double> means(const std::vector<double>& scores, std::int32_t outputs);
 
 /// Its size: nodes (of trees) or weights, and trees a row goes through.
 struct Work {

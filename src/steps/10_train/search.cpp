@@ -16,8 +16,6 @@
 namespace kingpost::steps::train {
 namespace {
 
-// Enough to tell how far a model learnt its rows by heart.
-constexpr std::int64_t kTrainSample = 20000;
 constexpr std::int32_t kRoundsBetweenWords = 20;
 
 bool is_of_the_data(const Error& error) {
@@ -44,6 +42,10 @@ LabelledRows SearchContext::train_rows(std::int32_t place) const {
 LabelledRows SearchContext::held_rows(std::int32_t place) const {
   return matrices.rows(place, place == kNoFold ? matrices.validation() : matrices.held(place),
                        kept.at(place));
+}
+
+LabelledRows SearchContext::train_sample(std::int32_t place) const {
+  return matrices.rows(place, evenly(matrices.fitted(place), kTrainSample), kept.at(place));
 }
 
 Search::Search(const SearchContext& shared, const Candidate& candidate)
@@ -112,11 +114,11 @@ Result<Json> Search::run_trial(std::int64_t number, const Json& parameters,
   return record.set("fold_scores", std::move(fold_scores)).set("rounds", scored->rounds);
 }
 
-Result<double> Search::measured(const Fitted& fitted, const LabelledRows& rows) const {
-  TRY(auto raw, raw_scores(fitted, rows));
+Result<double> Search::measured(records::Link link, std::vector<double> raw,
+                                const LabelledRows& rows) const {
   const records::Target& target = shared_.matrices.target();
   const std::int32_t outputs = outputs_of(target);
-  const std::vector<double> scores = linked(fitted.link(), std::move(raw), outputs);
+  const std::vector<double> scores = linked(link, std::move(raw), outputs);
   ScoredRows scored;
   scored.task = target.task;
   scored.outputs = outputs;
@@ -126,30 +128,38 @@ Result<double> Search::measured(const Fitted& fitted, const LabelledRows& rows) 
   return measure(shared_.options.metric, scored);
 }
 
+Status Search::score_place(std::int32_t place, Fitted& fitted, Scored& out) const {
+  const LabelledRows held = shared_.held_rows(place);
+  const LabelledRows train = shared_.train_sample(place);
+  TRY(const RawScores scorer,
+      RawScores::of(fitted, held.rows() + train.rows(), shared_.options.threads));
+  TRY(auto raw, scorer.of_rows(held));
+  TRY(const double score, measured(fitted.link(), std::move(raw), held));
+  out.fold_scores.push_back(score);
+  TRY(auto seen, scorer.of_rows(train));
+  fitted.train_means = means(seen, fitted.outputs());
+  const auto train_score = measured(fitted.link(), std::move(seen), train);
+  if (train_score) out.train_scores.push_back(*train_score);
+  return {};
+}
+
 Result<Search::Scored> Search::score(const Json& trial, std::vector<Fitted>& models) {
   TRY(models, fit_places(trial));
   Scored out;
   Sum scores;
   Sum train_scores;
   Sum rounds;
-  std::int64_t train_count = 0;
   const auto places = shared_.places();
   for (std::size_t i = 0; i < places.size(); ++i) {
-    TRY(const double held, measured(models[i], shared_.held_rows(places[i])));
-    out.fold_scores.push_back(held);
-    scores.add(held);
+    TRY_STATUS(score_place(places[i], models[i], out));
     rounds.add(models[i].rounds);
-    const auto sample = evenly(shared_.matrices.fitted(places[i]), kTrainSample);
-    const auto rows = shared_.matrices.rows(places[i], sample, shared_.kept.at(places[i]));
-    if (const auto seen = measured(models[i], rows)) {
-      train_scores.add(*seen);
-      ++train_count;
-    }
   }
+  for (const double each : out.fold_scores) scores.add(each);
+  for (const double each : out.train_scores) train_scores.add(each);
   const auto count = static_cast<double>(places.size());
   out.score = scores.value() / count;
-  if (train_count > 0) {
-    out.train_score = train_scores.value() / static_cast<double>(train_count);
+  if (!out.train_scores.empty()) {
+    out.train_score = train_scores.value() / static_cast<double>(out.train_scores.size());
   }
   out.rounds = std::llround(rounds.value() / count);
   return out;

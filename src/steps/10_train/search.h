@@ -25,6 +25,9 @@ struct Candidate {
 /// Kept columns, by fold; kNoFold is the matrix of all train rows.
 using Kept = std::map<std::int32_t, std::vector<std::int64_t>>;
 
+/// Enough to tell how far a model learnt its rows by heart.
+inline constexpr std::int64_t kTrainSample = 20000;
+
 /// What all trials share. Everything outlives the search.
 struct SearchContext {
   RunContext& context;
@@ -37,6 +40,8 @@ struct SearchContext {
   LabelledRows train_rows(std::int32_t place) const;
   /// Rows that the place's model has not seen: the fold's, or validation.
   LabelledRows held_rows(std::int32_t place) const;
+  /// kTrainSample of the train rows, evenly; all where there are no more.
+  LabelledRows train_sample(std::int32_t place) const;
   bool cancelled() const { return context.cancelled && context.cancelled(); }
 };
 
@@ -67,6 +72,8 @@ class Search {
   struct Scored {
     std::vector<double> fold_scores;
     double score = 0;
+    /// Of each place that has one.
+    std::vector<double> train_scores;
     std::optional<double> train_score;
     std::int64_t rounds = 0;
   };
@@ -76,7 +83,10 @@ class Search {
                          std::vector<Fitted>& models);
   Result<Json> run_trial(std::int64_t number, const Json& parameters, std::vector<Fitted>& models);
   Result<Scored> score(const Json& trial, std::vector<Fitted>& models);
-  Result<double> measured(const Fitted& fitted, const LabelledRows& rows) const;
+  Result<double> measured(records::Link link, std::vector<double> raw,
+                          const LabelledRows& rows) const;
+  /// Of a model that `out` is told the scores of; also sets its train_means.
+  Status score_place(std::int32_t place, Fitted& fitted, Scored& out) const;
   FitRequest request_of(const Json& trial) const;
   bool is_better(const Json& record, const Searched& so_far) const;
   void tell(std::int64_t number, const Searched& so_far);
