@@ -142,9 +142,9 @@ Result<std::vector<double>> RawScores::of_rows(const LabelledRows& rows) const {
 std::vector<double> means(const std::vector<double>& scores, std::int32_t outputs) {
   std::vector<Sum> sums(static_cast<std::size_t>(outputs));
   for (std::size_t i = 0; i < scores.size(); ++i) sums[i % sums.size()].add(scores[i]);
-  const auto rows = static_cast<double>(scores.size() / sums.size());
+  const auto rows = std::ssize(scores) / std::ssize(sums);
   std::vector<double> out;
-  for (const Sum& sum : sums) out.push_back(sum.value() / rows);
+  for (const Sum& sum : sums) out.push_back(sum.value() / static_cast<double>(rows));
   return out;
 }
 
