@@ -12,17 +12,21 @@ namespace {
 
 constexpr int kTrainSet = 0;
 constexpr int kValidationSet = 1;
+constexpr std::int64_t kTextRoom = 4'194'304;
 
 Result<std::string> text_of(const Library& library, void* booster, std::int32_t rounds) {
   std::string text;
-  std::int64_t size = 0;
-  // The first call tells the size, which counts the closing zero byte.
-  for (int turn = 0; turn < 2; ++turn) {
+  std::int64_t size = kTextRoom;
+  // Each call makes all of the text and tells its size, which counts the closing zero byte; where
+  // there is room for it, the first call is enough.
+  while (std::ssize(text) < size) {
     text.resize(static_cast<std::size_t>(size));
-    TRY_STATUS(library.done(library.to_text(booster, 0, rounds, 0, size, &size, text.data()),
-                            "writing the model"));
+    TRY_STATUS(
+        library.done(library.to_text(booster, 0, rounds, 0, std::ssize(text), &size, text.data()),
+                     "writing the model"));
   }
-  text.resize(text.size() - 1);
+  text.resize(static_cast<std::size_t>(size - 1));
+  text.shrink_to_fit();
   return text;
 }
 
