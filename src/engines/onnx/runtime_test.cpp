@@ -161,8 +161,10 @@ TEST(OnnxRuntime, AMatrixOfAnyLengthIsAnsweredInSlices) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i * 7 % 31);
     const auto sliced = run_rows(*model, values, 2);
     const auto whole = model->run({matrix});
-    ASSERT_TRUE(sliced && whole) << rows;
+    const auto by_threads = run_rows(*model, values, 2, 3);
+    ASSERT_TRUE(sliced && whole && by_threads) << rows;
     EXPECT_EQ(*sliced, *whole) << rows;
+    EXPECT_EQ(*by_threads, *whole) << rows;
   }
 }
 
