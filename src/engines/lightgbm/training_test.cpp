@@ -30,6 +30,7 @@ TEST(LightGbmTraining, ALargeTextComesWhole) {
   Settings settings;
   settings.parameters = {{"num_leaves", "2000"}, {"min_data_in_leaf", "1"}};
   settings.rounds = kRounds;
+  settings.threads = 1;
   const auto set = TrainingSet::bin(data, nullptr, settings);
   ASSERT_TRUE(set) << render(set.error());
   const auto booster = Booster::train(**set, settings, {});
