@@ -2,6 +2,8 @@
 // The number of each row goes along and is looked at.
 #include "steps/ordered_rows.h"
 
+#include <utility>
+
 #include "base/text.h"
 
 namespace kingpost::steps {
@@ -24,8 +26,11 @@ Status stream_in_order(sql::Session& session, const OrderedRows& rows, const Tak
       format("SELECT {}, file_row_number AS _kp_number FROM {}{}", rows.items, rows.from, where),
       [&](records::Batch& batch) -> Status {
         TRY_STATUS(order.take(batch.columns.back().numbers));
+        records::BatchColumn numbers = std::move(batch.columns.back());
         batch.columns.pop_back();
-        return take(batch);
+        TRY_STATUS(take(batch));
+        batch.columns.push_back(std::move(numbers));
+        return {};
       });
 }
 

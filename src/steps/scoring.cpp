@@ -16,10 +16,16 @@
 namespace kingpost::steps {
 namespace {
 
+// What a flight leaves is memory for a later one: fresh pages cost the kernel more than filling
+// them costs us.
+struct Room {
+  records::Batch batch;
+  std::vector<records::Tensor> outputs;
+};
+
 // One batch on its way, cut into a part for each thread.
 class Flight {
  public:
-  /// `room` is what an earlier flight left.
   Flight(const onnx::Model& model, records::Batch batch, std::int64_t first, int threads,
          std::vector<records::Tensor> room)
       : model_(model), batch_(std::move(batch)), first_(first), outputs_(std::move(room)) {
@@ -45,7 +51,7 @@ class Flight {
     return take({first_, batch_, outputs_});
   }
 
-  std::vector<records::Tensor> room() { return std::move(outputs_); }
+  Room room() { return {std::move(batch_), std::move(outputs_)}; }
 
  private:
   void land() {
@@ -71,7 +77,7 @@ class Landing {
   Landing& operator=(const Landing&) = delete;
 
   /// What an earlier flight left, once there is room for another. Ends with the first error.
-  Result<std::vector<records::Tensor>> room() {
+  Result<Room> room() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return waiting_.size() < kMost || !status_; });
     if (!status_) return Error(status_.error());
@@ -123,7 +129,7 @@ class Landing {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<Flight>> waiting_;
-  std::vector<records::Tensor> room_;
+  Room room_;
   Status status_;
   bool stopped_ = false;
   std::thread thread_;
@@ -139,7 +145,9 @@ Status score_rows(const RowSource& source, const onnx::Model& model, int threads
   const auto launch = [&](records::Batch& batch) -> Status {
     TRY(auto room, landing.room());
     const std::int64_t rows = batch.rows;
-    landing.add(std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room)));
+    landing.add(
+        std::make_unique<Flight>(model, std::move(batch), first, threads, std::move(room.outputs)));
+    batch = std::move(room.batch);
     first += rows;
     return {};
   };

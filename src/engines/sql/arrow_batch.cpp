@@ -295,16 +295,23 @@ void view_column(const records::BatchColumn& column, std::int64_t rows, std::siz
   array.release = release_child_array;
 }
 
+// What an earlier batch left keeps its room.
+void begin_batch(const ArrowSchema& schema, records::Batch& out) {
+  out.columns.resize(static_cast<std::size_t>(schema.n_children));
+  for (std::size_t c = 0; c < out.columns.size(); ++c) {
+    const ArrowSchema& column = *schema.children[c];
+    records::BatchColumn& made = out.columns[c];
+    made.name = column.name;
+    made.is_text = column.format[0] == 'u' || column.format[0] == 'U';
+    made.numbers.clear();
+    made.texts.clear();
+  }
+}
+
 }  // namespace
 
 Status append_batch(const ArrowSchema& schema, const ArrowArray& array, records::Batch& out) {
-  if (out.columns.empty()) {
-    for (std::int64_t c = 0; c < schema.n_children; ++c) {
-      const ArrowSchema& column = *schema.children[c];
-      const bool is_text = column.format[0] == 'u' || column.format[0] == 'U';
-      out.columns.push_back({.name = column.name, .is_text = is_text});
-    }
-  }
+  if (out.rows == 0) begin_batch(schema, out);
   for (std::int64_t c = 0; c < schema.n_children; ++c) {
     const ArrowArray& column = *array.children[c];
     TRY_STATUS(append_column(*schema.children[c], column, array.offset + column.offset,

@@ -10,8 +10,9 @@ struct ArrowArray;
 
 namespace kingpost::sql {
 
-/// Appends the rows of one struct array to `out`, whose columns are made when it has none. Numbers,
-/// booleans and times become float64, as records::BatchColumn says. Fails with
+/// Appends the rows of one struct array to `out`; where that has no rows, its columns are made, in
+/// the room of those that stand there. Numbers, booleans and times become float64, as
+/// records::BatchColumn says. Fails with
 /// `engine.number_inexact` on a whole number beyond 2^53, naming column and value, and with
 /// `engine.type_unsupported` on a nested column.
 Status append_batch(const ArrowSchema& schema, const ArrowArray& array, records::Batch& out);

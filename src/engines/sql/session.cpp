@@ -255,7 +255,7 @@ class AdbcSession final : public Session {
     TRY_STATUS(append_batch(schema, array, batch));
     if (batch.rows < kEnough) return {};
     TRY_STATUS(take(batch));
-    batch = {};
+    batch.rows = 0;
     return {};
   }
 

@@ -53,8 +53,9 @@ class Session {
   /// Runs a query and keeps its rows: for counts and samples, not for tables.
   virtual Result<Rows> query(const std::string& statement) = 0;
   /// Runs a query and hands its rows over in order, in batches of some thousand rows, as numbers
-  /// and texts (records::BatchColumn). Ends with the error that `take` answers, if any. Beside the
-  /// errors of `run`: `engine.number_inexact`, `engine.type_unsupported`.
+  /// and texts (records::BatchColumn). The room of the columns that `take` leaves in its batch is
+  /// used for a later one. Ends with the error that `take` answers, if any. Beside the errors of
+  /// `run`: `engine.number_inexact`, `engine.type_unsupported`.
   virtual Status stream(const std::string& statement,
                         const std::function<Status(records::Batch&)>& take) = 0;
   /// Appends a batch to the temporary table `table`, which is made when it is not there: numbers as

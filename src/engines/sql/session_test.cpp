@@ -173,6 +173,23 @@ TEST_F(Session, AStreamHasEveryRowInOrder) {
   EXPECT_EQ(rows, 100000);
 }
 
+TEST_F(Session, WhatATakerLeavesInABatchIsRoomOnly) {
+  std::int64_t rows = 0;
+  const auto done = harness.session->stream(
+      "SELECT i, 'row ' || i AS t FROM range(100000) AS r(i) ORDER BY i",
+      [&](records::Batch& batch) {
+        EXPECT_EQ(batch.columns.size(), 2U);
+        EXPECT_EQ(std::ssize(batch.find("i")->numbers), batch.rows);
+        EXPECT_EQ(batch.find("t")->texts.front(), "row " + std::to_string(rows));
+        EXPECT_EQ(batch.find("t")->texts.back(), "row " + std::to_string(rows + batch.rows - 1));
+        rows += batch.rows;
+        batch.columns = {{"t", true, {}, {"left"}}, {"x", false, {1, 2}, {}}, {"y", true, {}, {}}};
+        return Status();
+      });
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(rows, 100000);
+}
+
 TEST_F(Session, AWholeNumberThatAFloatCannotHoldIsRefused) {
   const auto done = harness.session->stream("SELECT 9007199254740993 AS id",
                                             [](records::Batch&) { return Status(); });
