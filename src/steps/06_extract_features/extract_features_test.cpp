@@ -84,6 +84,37 @@ TEST_F(ExtractFeatures, NumbersAreFilledWithTheMedianOfTrainingRows) {
   EXPECT_THAT(found.at("x:missing"), ElementsAre(0, 0, 0, 1, 0, 0, 0, 0, 0, 0));
 }
 
+TEST_F(ExtractFeatures, QuantilesAreThoseOfTheSortedValues) {
+  // Of every sign and magnitude, some many times; y is none of the features.
+  harness.add_table(
+      "training",
+      "SELECT (h % 2000 - 700) * pow(10, h % 13 - 6) AS wide, h % 7 - 3 AS few, CASE WHEN h % 5 < "
+      "3 "
+      "THEN CAST('-0' AS DOUBLE) ELSE 4.25 END AS two, 1e-310 * (h % 999) AS tiny, true AS y, "
+      "'train' AS _split FROM (SELECT CAST(hash(i) % 1000003 AS BIGINT) AS h FROM range(5001) AS "
+      "r(i))");
+  section(
+      "{columns: [{name: wide, type: number, scale: robust}, {name: few, type: number, scale: "
+      "robust}, {name: two, type: number, scale: robust}, {name: tiny, type: number, scale: "
+      "robust}]}");
+  const steps::Outcome outcome = run();
+  const auto json =
+      parse_json(*harness.objects->read(outcome.output.find_file("features.json")->digest));
+  const std::string from = harness.objects->path_of(harness.input.find("training")->digest);
+  for (const Json& fit : (*json)["fits"].items()) {
+    const std::string name = fit["feature"].text();
+    const auto sorted = harness.session->query(
+        "SELECT q[1] AS median, q[3] - q[2] AS width FROM (SELECT quantile_disc(CAST(" + name +
+        " AS DOUBLE), [0.5, 0.25, 0.75]) AS q FROM '" + from + "')");
+    ASSERT_TRUE(sorted.has_value());
+    EXPECT_EQ(fit["fill"].number(), sorted->at(0, "median").number()) << name;
+    EXPECT_EQ(fit["center"].number(), sorted->at(0, "median").number()) << name;
+    EXPECT_EQ(std::signbit(fit["fill"].number()), sorted->at(0, "median").number() < 0) << name;
+    const double width = sorted->at(0, "width").number();
+    EXPECT_EQ(fit["scale"].number(), width > 0 ? width : 1) << name;
+  }
+}
+
 TEST_F(ExtractFeatures, ScalesAndClipsAndLogarithms) {
   table();
   section(

@@ -4,7 +4,9 @@
 #include "steps/06_extract_features/fit_numbers.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 
 #include "base/parallel.h"
@@ -53,13 +55,34 @@ struct Moments {
   }
 };
 
-// The least value that a share of all is not above. Changes the order of the values.
-double quantile(std::vector<double>& values, double share) {
+// Sign, exponent and first bits of a value: never less for a greater one.
+std::size_t rough(double value) {
+  constexpr std::uint64_t kSign = std::uint64_t{1} << 63U;
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  return ((bits & kSign) != 0 ? ~bits : bits | kSign) >> 48U;
+}
+
+// The value that would stand at this place if all were sorted; a zero has no sign. One pass counts
+// the values that are roughly the same, and few are left to select from.
+double value_at(const std::vector<double>& values, std::size_t place) {
+  std::vector<std::size_t> counts(std::size_t{1} << 16U);
+  for (const double value : values) ++counts[rough(value)];
+  std::size_t wanted = 0;
+  while (place >= counts[wanted]) place -= counts[wanted++];
+  std::vector<double> alike;
+  alike.reserve(counts[wanted]);
+  std::copy_if(values.begin(), values.end(), std::back_inserter(alike),
+               [wanted](double value) { return rough(value) == wanted; });
+  const auto at = alike.begin() + static_cast<std::ptrdiff_t>(place);
+  std::nth_element(alike.begin(), at, alike.end());
+  return *at + 0.0;
+}
+
+// The least value that a share of all is not above.
+double quantile(const std::vector<double>& values, double share) {
   const auto n = static_cast<double>(values.size());
   const double above = std::floor(n - n * share);
-  const auto place = static_cast<std::ptrdiff_t>(std::max(1.0, n - above)) - 1;
-  std::nth_element(values.begin(), values.begin() + place, values.end());
-  return values[static_cast<std::size_t>(place)];
+  return value_at(values, static_cast<std::size_t>(std::max(1.0, n - above)) - 1);
 }
 
 double width_or_one(double width) {
@@ -79,7 +102,7 @@ Status fit_moments(const Treatment& feature, const std::vector<double>& values, 
 }
 
 // `values` are all that are not null, in the order of the rows.
-Status fit_one(const Treatment& feature, std::vector<double>& values, NumberFit& out) {
+Status fit_one(const Treatment& feature, const std::vector<double>& values, NumberFit& out) {
   out.values = std::ssize(values);
   out.fill = feature.fill;
   if (values.empty()) {
