@@ -45,10 +45,7 @@ template <typename Key>
 bool LookupStep<Key>::run(Program::Scratch& scratch) const {
   const auto* const in = scratch.registers[in_].of<Key>();
   auto* const out = static_cast<float*>(scratch.buffers[out_]);
-  for (std::size_t i = 0; i < scratch.rows; ++i) {
-    const auto found = table_.find(in[i]);
-    out[i] = found == table_.end() ? other_ : found->second;
-  }
+  for (std::size_t i = 0; i < scratch.rows; ++i) out[i] = table_.find(in[i], other_);
   return true;
 }
 

@@ -2,14 +2,16 @@
 // The steps of a program. Included only by this folder's sources.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "engines/onnx/columns/legacy_trees.h"
+#include "engines/onnx/columns/lookup_tables.h"
 #include "engines/onnx/columns/program.h"
 #include "engines/onnx/columns/tree_masks.h"
 #include "engines/onnx/columns/tree_table.h"
@@ -56,14 +58,11 @@ class LookupStep final : public Program::Step {
   template <typename Keys>
   LookupStep(const Keys& keys, const std::vector<float>& values, float other, std::size_t in,
              std::size_t out)
-      : other_(other), in_(in), out_(out) {
-    // The first of equal keys counts.
-    for (std::size_t i = 0; i < keys.size(); ++i) table_.emplace(keys[i], values[i]);
-  }
+      : table_(keys, values), other_(other), in_(in), out_(out) {}
   bool run(Program::Scratch& scratch) const override;
 
  private:
-  std::unordered_map<Key, float> table_;
+  std::conditional_t<std::is_same_v<Key, std::int64_t>, NumberTable, TextTable> table_;
   const float other_;
   const std::size_t in_;
   const std::size_t out_;
@@ -212,15 +211,25 @@ class ClassStep final : public Program::Step {
   std::vector<std::string_view> texts_;
 };
 
-/// Columns as rows: `into` [rows, columns].
+/// Columns as rows: `into` [rows, columns]. A few rows at a time, so that what is written to stays
+/// in the first cache.
 template <typename T>
 void interleave(std::span<const Operand> columns, std::size_t rows, T* into) {
+  constexpr std::size_t kRows = 16;
   const std::size_t width = columns.size();
-  for (std::size_t column = 0; column < width; ++column) {
-    const T* const from = columns[column].of<T>();
-    const std::size_t step = columns[column].is_one ? 0 : 1;
-    T* to = into + column;
-    for (std::size_t row = 0; row < rows; ++row, to += width) *to = from[row * step];
+  for (std::size_t first = 0; first < rows; first += kRows, into += kRows * width) {
+    const std::size_t count = std::min(kRows, rows - first);
+    for (std::size_t column = 0; column < width; ++column) {
+      const Operand& operand = columns[column];
+      T* const to = into + column;
+      const T* const from = operand.of<T>() + (operand.is_one ? 0 : first);
+      if (count == kRows && !operand.is_one) {
+        for (std::size_t row = 0; row < kRows; ++row) to[row * width] = from[row];
+      } else {
+        const std::size_t step = operand.is_one ? 0 : 1;
+        for (std::size_t row = 0; row < count; ++row) to[row * width] = from[row * step];
+      }
+    }
   }
 }
 
