@@ -18,12 +18,23 @@ const Integers* integers(const Tensor* tensor) {
   return tensor == nullptr ? nullptr : std::get_if<Integers>(&tensor->data);
 }
 
+// Graphs of few bytes may ask for more columns than any memory holds.
+constexpr std::size_t kMostColumns = std::size_t{1} << 20;
+constexpr std::size_t kMostRegisters = std::size_t{1} << 22;
+// Keys of all columns, each of which has a table of its own.
+constexpr std::size_t kMostLookedUp = std::size_t{1} << 24;
+
 // A constant that broadcasts over rows has one value for each column.
 std::optional<std::size_t> width_of(const Tensor& constant) {
   const auto& shape = constant.shape;
   const bool is_row = shape.size() < 2 || (shape.size() == 2 && shape[0] == 1);
   if (!is_row || constant.size() < 1) return std::nullopt;
   return static_cast<std::size_t>(constant.size());
+}
+
+bool is_unmade(const Program::Register& each) {
+  return each.from == Program::Register::From::kTable ||
+         each.from == Program::Register::From::kShifted;
 }
 
 // Null of texts.
@@ -41,6 +52,7 @@ const void* value_at(const Tensor& tensor, std::size_t at) {
 void Program::Compiler::compile() {
   const GraphState& graph = out_.graph_;
   for (std::size_t port = 0; port < graph.inputs.size(); ++port) {
+    if (graph.inputs[port].columns > std::int64_t{kMostColumns}) continue;
     Columns columns{graph.inputs[port].type, {}, false, false, nullptr};
     for (std::int64_t i = 0; i < graph.inputs[port].columns; ++i) {
       const std::size_t at = add_register(columns.type);
@@ -70,7 +82,7 @@ bool Program::Compiler::take(const GraphNode& node) {
   const bool has_rows = std::any_of(node.inputs.begin(), node.inputs.end(), [&](const auto& each) {
     return find(each)->constant == nullptr;
   });
-  if (!has_rows) return false;
+  if (!has_rows || out_.registers_.size() > kMostRegisters) return false;
   if (node.op == "TreeEnsembleClassifier") return take_legacy_trees(node);
   if (node.outputs.size() != 1) return false;
   if (node.op == "LabelEncoder") return take_lookup(node);
@@ -114,6 +126,7 @@ bool Program::Compiler::take_columns(const GraphNode& node) {
       const Columns& each = *find(name);
       if (!each.is_plain()) return false;
       out.registers.insert(out.registers.end(), each.registers.begin(), each.registers.end());
+      if (out.registers.size() > kMostColumns) return false;
     }
     give(node, std::move(out));
     return true;
@@ -129,6 +142,7 @@ bool Program::Compiler::take_gather(const GraphNode& node) {
     const auto* const picked = integers(places.constant);
     const bool is_along = axis == (from.is_turned ? 0 : 1) && !from.is_cube;
     if (picked == nullptr || places.constant->shape.size() != 1 || !is_along) return false;
+    if (picked->size() > kMostColumns) return false;
     Columns out{from.type, {}, from.is_turned, false, nullptr};
     for (const std::int64_t each : *picked) {
       const std::int64_t at = each < 0 ? each + std::ssize(from.registers) : each;
@@ -145,6 +159,8 @@ bool Program::Compiler::take_gather(const GraphNode& node) {
     return false;
   }
   if (table.type() == TensorType::kString) return false;
+  const std::size_t width = table.shape.size() == 2 ? static_cast<std::size_t>(table.shape[1]) : 1;
+  if (width > kMostColumns / std::max<std::size_t>(1, places.registers.size())) return false;
   add_gather(node, places, table);
   return true;
 }
@@ -173,8 +189,9 @@ void Program::Compiler::add_gather(const GraphNode& node, const Columns& places,
 }
 
 void Program::Compiler::make(std::size_t at) {
-  mark({out_.registers_[at].place});
   Register& each = out_.registers_[at];
+  each.is_read = true;
+  if (!is_unmade(each)) return;
   const bool is_table = each.from == Register::From::kTable;
   each.from = Register::From::kStep;
   if (!is_table) {
@@ -199,7 +216,8 @@ bool Program::Compiler::take_lookup(const GraphNode& node) {
                                                 : 0;
   const TensorType wanted = texts != nullptr ? TensorType::kString : TensorType::kInt64;
   if (!in.is_plain() || values == nullptr || other == nullptr || keys != values->size() ||
-      keys == 0 || in.type != wanted) {
+      keys == 0 || in.type != wanted ||
+      keys > kMostLookedUp / std::max<std::size_t>(1, in.registers.size())) {
     return false;
   }
   Columns out{TensorType::kFloat, {}, false, false, nullptr};
@@ -233,6 +251,7 @@ bool Program::Compiler::take_kernel(const GraphNode& node) {
     if (!own || (*own != 1 && width != 1 && *own != width)) return false;
     width = std::max(width, *own);
   }
+  if (width > kMostColumns) return false;
   const Kernel kernel = find_kernel(node.op, types, node.types[0]);
   if (kernel == nullptr) return false;
   std::vector<Registers> operands;
@@ -316,11 +335,15 @@ std::size_t Program::Compiler::constant_register(const Tensor& tensor, std::size
   return out;
 }
 
+// What a register is made of is made before it. Such a chain may be as long as the graph is large.
 void Program::Compiler::mark(const Registers& registers) {
+  Registers chain;
   for (const std::size_t each : registers) {
-    const Register::From from = out_.registers_[each].from;
-    if (from == Register::From::kTable || from == Register::From::kShifted) make(each);
-    out_.registers_[each].is_read = true;
+    chain.assign(1, each);
+    while (is_unmade(out_.registers_[chain.back()])) {
+      chain.push_back(out_.registers_[chain.back()].place);
+    }
+    std::for_each(chain.rbegin(), chain.rend(), [&](std::size_t one) { make(one); });
   }
 }
 

@@ -63,7 +63,7 @@ class Program::Compiler {
   Columns add_trees(const Columns& in, std::unique_ptr<TreeTable<T>> trees);
   Columns add_base(Columns sums, const std::vector<float>& base);
   void add_gather(const GraphNode& node, const Columns& places, const Tensor& table);
-  /// The step of a register that had none.
+  /// Is read from now on, with a step of its own where it had none; its place has one.
   void make(std::size_t at);
   TreePlace place_feature(std::size_t place, TreeInputs& inputs);
 

@@ -10,6 +10,7 @@
 #include <limits>
 #include <random>
 
+#include "engines/onnx/graph_state.h"
 #include "engines/onnx/models.h"
 #include "engines/onnx/runtime.h"
 #include "support/tensors.h"
@@ -363,6 +364,52 @@ TEST_F(ColumnsTest, PlacesBeyondATableAreRefused) {
       EXPECT_EQ(one->front(), other->front());
     }
   }
+}
+
+TEST(Columns, AChainAsLongAsTheGraphNeedsNoStack) {
+  GraphState state;
+  state.inputs = {{"x0", TensorType::kInt64, 1}};
+  state.constants = {{"one", Tensor{{1}, std::vector<std::int64_t>{1}}}};
+  constexpr int kNodes = 300'000;
+  for (int i = 0; i < kNodes; ++i) {
+    state.nodes.push_back({"Add",
+                           "",
+                           {"x" + std::to_string(i), "one"},
+                           {"x" + std::to_string(i + 1)},
+                           {TensorType::kInt64},
+                           {}});
+  }
+  const std::string last = "x" + std::to_string(kNodes);
+  state.nodes.push_back({"Add", "", {last, last}, {"twice"}, {TensorType::kInt64}, {}});
+  state.outputs = {{{"y", TensorType::kInt64, 1}, "twice"}};
+  const auto program = Program::compile(std::move(state));
+  ASSERT_NE(program, nullptr);
+  const std::int64_t five = 5;
+  std::int64_t out = 0;
+  const InputView in{&five};
+  const OutputView to{&out, nullptr};
+  ASSERT_TRUE(program->run(1, {&in, 1}, {&to, 1}));
+  EXPECT_EQ(out, 2 * (five + kNodes));
+}
+
+// Forty nodes of two times as many columns each.
+TEST(Columns, MoreColumnsThanMemoryHoldsAreTheRuntimesAlone) {
+  GraphState state;
+  state.inputs = {{"x0", TensorType::kInt64, 2},
+                  {"wide", TensorType::kFloat, std::int64_t{1} << 40}};
+  constexpr int kNodes = 40;
+  for (int i = 0; i < kNodes; ++i) {
+    const std::string from = "x" + std::to_string(i);
+    state.nodes.push_back({"Concat",
+                           "",
+                           {from, from},
+                           {"x" + std::to_string(i + 1)},
+                           {TensorType::kInt64},
+                           {{"axis", std::int64_t{1}}}});
+  }
+  state.outputs = {
+      {{"y", TensorType::kInt64, std::int64_t{2} << kNodes}, "x" + std::to_string(kNodes)}};
+  EXPECT_EQ(Program::compile(std::move(state)), nullptr);
 }
 
 }  // namespace
