@@ -62,6 +62,13 @@ std::optional<in6_addr> address_of(const std::string& text) {
   return out;
 }
 
+// Of this machine, also as an address of IPv4 within IPv6.
+bool is_loopback(const in6_addr& address) {
+  if (IN6_IS_ADDR_LOOPBACK(&address)) return true;
+  constexpr std::size_t kFirstOfFour = 12;
+  return IN6_IS_ADDR_V4MAPPED(&address) && address.s6_addr[kFirstOfFour] == 127;
+}
+
 bool is_bracketed_host(std::string_view text) {
   const std::string address = bracketed(text);
   const std::string_view rest = text.substr(std::min(text.size(), address.size() + 2));
@@ -97,12 +104,21 @@ Error malformed(std::string_view text, std::string_view why) {
       .hint("e.g. registry.local/team/flight-delay:3, in lower case");
 }
 
+Error no_host(std::string_view text, std::string_view host) {
+  Error error = malformed(text, format("\"{}\" is no host", shown(host)));
+  const std::string address = bracketed(host);
+  if (address.find('.') == std::string::npos || !address_of(address)) return error;
+  return std::move(error).hint(
+      "registries take no points between brackets: write the address as 127.0.0.1 alone, or as "
+      "[::ffff:7f00:1]");
+}
+
 }  // namespace
 
 bool Reference::is_local() const {
   if (starts_with(registry, "[")) {
     const auto address = address_of(bracketed(registry));
-    return address && IN6_IS_ADDR_LOOPBACK(&*address);
+    return address && is_loopback(*address);
   }
   const std::string host = lower(registry.substr(0, registry.find(':')));
   if (host == "localhost") return true;
@@ -125,9 +141,7 @@ Result<Reference> parse_reference(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view first = text.substr(0, slash);
     if (first == "localhost" || first.find_first_of(".:[") != std::string_view::npos) {
-      if (!is_host(first)) {
-        return malformed(text, format("\"{}\" is no host", shown(first)));
-      }
+      if (!is_host(first)) return no_host(text, first);
       out.registry = first;
       rest.remove_prefix(slash + 1);
     }

@@ -27,8 +27,11 @@ TEST(Reference, IsTakenApart) {
   EXPECT_EQ(six.tag, "3");
   EXPECT_TRUE(six.is_local());
   EXPECT_TRUE(parse_reference("[0:0:0:0:0:0:0:1]/late")->is_local());
+  EXPECT_TRUE(parse_reference("[::ffff:7f00:1]:5000/late")->is_local());
+  EXPECT_TRUE(parse_reference("[0:0:0:0:0:FFFF:7F12:3456]/late")->is_local());
   EXPECT_EQ(parse_reference("[2001:DB8::5]/late")->tag, "latest");
-  for (const char* other : {"[::2]/a", "[fe80::1]:5000/a", "[::]/a"}) {
+  for (const char* other :
+       {"[::2]/a", "[fe80::1]:5000/a", "[::]/a", "[::ffff:8000:1]/a", "[::7f00:1]/a"}) {
     EXPECT_FALSE(parse_reference(other)->is_local()) << other;
   }
   for (const char* other : {"localhost.evil.org/late", "127.0.0.1.evil.com/late", "127.evil.com/a",
@@ -55,6 +58,12 @@ INSTANTIATE_TEST_SUITE_P(
                     "::1/late", "[]/late", "[::1]x/late", "[::1]:0/late", "[::1]:/late",
                     "[::g]/late", "[fe80::1%lo]/late", "[::ffff:127.0.0.1]/late", "[[::1]]/late",
                     "x[::1]/late", "[localhost]/late", "late:\xC3\xA4"));
+
+TEST(Reference, AnAddressWithPointsInBracketsIsToldHowToBeWritten) {
+  const auto parsed = parse_reference("[::ffff:127.0.0.1]:5000/late");
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().hint().find("[::ffff:7f00:1]"), std::string::npos);
+}
 
 TEST(Reference, IsNotLongerThanRegistriesTake) {
   EXPECT_TRUE(parse_reference(std::string(245, 'a')));
