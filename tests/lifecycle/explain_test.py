@@ -182,6 +182,29 @@ class ExplainTest(unittest.TestCase):
                 self.assertEqual(why, {"of": of, "expected": best, "score": best,
                                        "contributions": []})
 
+    def test_what_does_not_fit_the_graph_is_no_end_of_the_server(self):
+        none = self.changed("price", "native/model.json",
+                            json.dumps({"family": "constant", "expected_value": []}))
+        # Features that the graph does not have.
+        more = self.changed("price", "README.md", "")
+        for name, path in (("features.json", ("features", "columns")),
+                           ("native/model.json", ("linear", "weights", 0)),
+                           ("native/linear_means.json", ("means", 0))):
+            facts = json.loads((more / name).read_text())
+            place = facts
+            for key in path:
+                place = place[key]
+            place += place[-1:] * 1000
+            rewrite(more, name, json.dumps(facts))
+        served = Served("--model", f"none={none}", "--model", f"more={more}")
+        self.addCleanup(served.end)
+        rows = json.dumps(self.rows)
+        told = served.json("POST", "/v1/models/none:explain", rows, 501)
+        self.assertEqual(told["id"], "serve.no_reasons")
+        code, _, text = served.ask("POST", "/v1/models/more:explain", rows)
+        self.assertGreaterEqual(code, 500, text)
+        served.json("POST", "/v1/models/more:predict", rows)
+
 
 if __name__ == "__main__":
     unittest.main()

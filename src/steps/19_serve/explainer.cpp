@@ -101,7 +101,8 @@ Result<std::unique_ptr<const Explainer>> Explainer::of(const Bundle& bundle, std
   std::unique_ptr<Explainer> out(new Explainer);
   out->values_ = std::move(explained.values);
   out->outputs_ = names_of(signature, explained.outputs);
-  if (std::ssize(out->outputs_) != explained.outputs) return std::unique_ptr<const Explainer>();
+  const bool is_named = explained.outputs > 0 && std::ssize(out->outputs_) == explained.outputs;
+  if (!is_named) return std::unique_ptr<const Explainer>();
   if (explained.features == 0) return std::unique_ptr<const Explainer>(std::move(out));
   for (const Json& each : features["features"]["columns"].items()) {
     Feature feature{each["name"].text(), {}};
@@ -132,12 +133,11 @@ Result<bool> Explainer::open_features(std::string_view model) {
 Json Explainer::value_of(std::size_t feature, float value) const {
   const std::vector<std::string>& levels = features_[feature].levels;
   if (std::isnan(value)) return nullptr;
-  const auto code = static_cast<std::size_t>(std::max(value, 0.0F));
-  if (levels.empty() || code >= levels.size()) {
+  if (levels.empty() || value >= static_cast<float>(levels.size())) {
     // As short as the float32 is: 45.1 and not 45.099998474121094.
     return parse_number(format("{}", value)).value_or(static_cast<double>(value));
   }
-  return levels[code];
+  return levels[static_cast<std::size_t>(std::max(value, 0.0F))];
 }
 
 Json Explainer::row_of(const float* features) const {
@@ -182,6 +182,11 @@ Result<Json> Explainer::explain(const Question& question) const {
   records::InferResponse made;
   const std::array<std::size_t, 1> only = {0};
   TRY_STATUS(session_->run(inputs, only, made));
+  // What a graph of others says of its features need not be so.
+  if (made.outputs[0].data.size() != rows * width * sizeof(float)) {
+    return fail(Code::kCorrupt, "bundle.damaged",
+                "the features of the graph are not as many as those of features.json");
+  }
   for (std::size_t i = 0; i < rows; ++i) {
     std::memcpy(row.data(), made.outputs[0].data.data() + i * width * sizeof(float),
                 width * sizeof(float));
