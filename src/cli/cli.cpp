@@ -199,6 +199,9 @@ class Parser {
         ->check(CLI::Range(0, 65535));
     serve->add_option("--address", arguments.address, "where to listen; default: 127.0.0.1");
     serve->add_option("--threads", arguments.threads, "default: all")->check(CLI::Range(1, 1024));
+    serve->add_option("--trust", arguments.keys,
+                      "public key, of which one must have signed each bundle; instead of those of "
+                      "the file");
     with_file_option(serve);
   }
 

@@ -207,8 +207,9 @@ Status Bundle::check_signature(const std::vector<std::string>& public_pems) cons
     if (fits) return {};
   }
   return fail(Code::kPrecondition, "bundle.signature_wrong",
-              "the signature of {} is that of none of the {} keys that are trusted", where_,
-              public_pems.size())
+              "the signature of {} is not that of {} trusted", where_,
+              public_pems.size() == 1 ? std::string("the key that is")
+                                      : format("one of the {} keys that are", public_pems.size()))
       .hint("another key signed it, or its SHA256SUMS was changed afterwards");
 }
 

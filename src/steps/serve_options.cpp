@@ -68,6 +68,11 @@ std::vector<ServeOption> serve_options(const Node& section) {
     out.push_back({key, std::string(row.option), value_of(from, row.key, row.form), row.kind,
                    !from.at(row.key).implied});
   }
+  std::size_t number = 0;
+  for (const std::string& each : section.texts("trust")) {
+    out.push_back(
+        {format("trust.{}", ++number), "--trust", each, ServeOptionKind::kSecretFile, true});
+  }
   return out;
 }
 

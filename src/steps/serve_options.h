@@ -17,7 +17,7 @@ enum class ServeOptionKind : std::uint8_t {
   kPlain,
   kAddress,
   kPort,
-  /// A file that is read, and that nobody else may have.
+  /// A file that is read, and that nobody else may have or, of keys that are trusted, change.
   kSecretFile,
   /// A file that is written, or "-" for standard output.
   kOutputFile,

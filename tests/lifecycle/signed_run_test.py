@@ -78,6 +78,38 @@ class SignedRunTest(HousesCase):
         self.assertEqual(served.ask("GET", f"/v2/models/{MODEL}")[0], 200)
         served.end()
 
+    def test_serve_takes_what_is_trusted_from_the_file_and_the_line(self):
+        text = (self.base / "kingpost.yaml").read_text()
+        for name, keys in (("one", "safe/team.pub"), ("two", "safe/others.pub, safe/team.pub"),
+                           ("no", "safe/others.pub"), ("secret", "safe/team"),
+                           ("gone", "gone.pub")):
+            path = self.base / f"{name}.yaml"
+            path.write_text(text + f"serve: {{trust: [{keys}]}}\n")
+            self.addCleanup(path.unlink)
+        line = ("--trust", "safe/team.pub")
+        for words in (("one.yaml",), ("two.yaml",), ("kingpost.yaml", *line), ("no.yaml", *line)):
+            words = ("-f", *words)
+            served = Served(MODEL, *words, program=(KINGPOST, "serve"), folder=self.base)
+            self.assertEqual(served.ask("GET", f"/v2/models/{MODEL}")[0], 200)
+            served.end()
+        serve = ("serve", MODEL, "--http", "0", "-f")
+        self.call(*serve, "no.yaml", error="bundle.signature_wrong")
+        self.call(*serve, "one.yaml", "--trust", "safe/others.pub", error="bundle.signature_wrong")
+        self.assertIn("reading", self.call(*serve, "secret.yaml", error="key.not_public"))
+        self.assertIn("gone.pub", self.call(*serve, "gone.yaml", error="file.not_found"))
+
+    def test_several_that_serve_at_once_unpack_it_once(self):
+        shutil.rmtree(self.base / ".kingpost/serving", ignore_errors=True)
+        all_at_once = [subprocess.Popen([KINGPOST, "serve", MODEL, "--http", "0"], cwd=self.base,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                       for _ in range(4)]
+        said = [process.stdout.readline() for process in all_at_once]
+        for process in all_at_once:
+            process.terminate()
+            process.communicate()
+        for line in said:
+            self.assertIn("is ready", line)
+
     def unpacked(self):
         """The folder that `kingpost serve` and `kingpost deploy` hand to the server."""
         process = subprocess.Popen([KINGPOST, "serve", MODEL, "--http", "0"], cwd=self.base,

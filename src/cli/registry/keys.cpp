@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "base/ed25519.h"
 #include "base/files.h"
+#include "base/key_files.h"
 #include "base/new_file.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -41,17 +42,6 @@ Status write_secret(const std::string& path, std::string_view bytes) {
   ::close(number);
   if (!done) ::unlink(path.c_str());
   return done;
-}
-
-Result<std::vector<std::string>> read_all(const std::vector<std::string>& paths) {
-  std::vector<std::string> out;
-  for (const std::string& each : paths) {
-    TRY(std::string text, read_file(each));
-    auto known = fingerprint_of(text);
-    if (!known) return std::move(known).error().within(format("reading {}", shown(each, 200)));
-    out.push_back(std::move(text));
-  }
-  return out;
 }
 
 // Of a file that is a key.
@@ -185,7 +175,7 @@ Status verify_bundle(const Arguments& arguments) {
     TRY_STATUS(bundle.verify());
     TRY_STATUS(steps::no_strangers(bundle, named.folder));
   }
-  TRY(const auto keys, read_all(arguments.keys));
+  TRY(const auto keys, read_public_keys(arguments.keys));
   std::string how = "not signed";
   if (!keys.empty()) {
     TRY_STATUS(bundle.check_signature(keys));

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/files.h"
+#include "base/key_files.h"
 #include "base/text.h"
 #include "base/version.h"
 #include "cli/serve/tls_options.h"
@@ -145,10 +146,7 @@ Status serve(const Options& options) {
     TRY(auto log, steps::serve::RequestLog::open(options.log));
     service.set_log(std::move(log));
   }
-  std::vector<std::string> trusted;
-  for (const std::string& each : options.trust) {
-    TRY(trusted.emplace_back(), read_file(each));
-  }
+  TRY(const auto trusted, read_public_keys(options.trust));
   for (const std::string& each : options.models) {
     TRY(ModelSource source, source_of(each));
     source.trusted = trusted;

@@ -42,6 +42,7 @@ class Words {
     if (arguments_.grpc_port >= 0) add("--grpc", format("{}", arguments_.grpc_port));
     if (!arguments_.address.empty()) add("--address", arguments_.address);
     if (arguments_.threads > 0) add("--threads", format("{}", arguments_.threads));
+    for (const std::string& each : arguments_.keys) add("--trust", each);
     return std::move(words_);
   }
 
@@ -57,7 +58,11 @@ class Words {
     const bool is_none = !file && file.error().id() == "file.pipeline_missing";
     if (is_none && file_option(arguments_).empty()) return {};
     TRY(const auto pipeline, load(arguments_));
-    for (std::string& each : serve_words(pipeline)) words_.push_back(std::move(each));
+    const std::vector<std::string> said = serve_words(pipeline);
+    for (std::size_t i = 0; i + 1 < said.size(); i += 2) {
+      // Of several keys each counts, so that those of the file would be trusted too.
+      if (said[i] != "--trust" || arguments_.keys.empty()) add(said[i], said[i + 1]);
+    }
     return {};
   }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/files.h"
+#include "base/new_file.h"
 #include "steps/serve_options.h"
 
 namespace kingpost::cli {
@@ -20,6 +21,9 @@ Status put_signature(const steps::Bundle& bundle, const std::string& folder) {
 
 Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& store) {
   const std::string folder = resolve_path(store, "serving/" + bundle.digest());
+  TRY_STATUS(make_folders(parent_of(folder)));
+  // Of several at once one unpacks, and none takes away what another hands to its server.
+  TRY(const FolderTurn turn, FolderTurn::take(parent_of(folder)));
   const auto there = steps::Bundle::in_folder(folder);
   if (there && there->digest() == bundle.digest() && there->verify()) {
     if (there->signature() != bundle.signature()) TRY_STATUS(put_signature(bundle, folder));
@@ -27,7 +31,6 @@ Result<std::string> unpacked(const steps::Bundle& bundle, const std::string& sto
   }
   std::error_code fault;
   std::filesystem::remove_all(folder, fault);
-  TRY_STATUS(make_folders(parent_of(folder)));
   TRY_STATUS(bundle.write_to(folder));
   return folder;
 }

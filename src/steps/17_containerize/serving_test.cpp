@@ -62,6 +62,14 @@ TEST_F(ServingOfSection, NamesPlacesForSecretsAndLogs) {
                                       HasSubstr("serve.log.folder is /var/log/kingpost")));
 }
 
+TEST_F(ServingOfSection, TakesTrustedKeysFromOutsideOfTheImage) {
+  const Serving made = of("{trust: [team.pub, /k/other.pub]}").value();
+  EXPECT_THAT(join(made.words, " "),
+              HasSubstr("--trust /run/secrets/trust_1 --trust /run/secrets/trust_2"));
+  EXPECT_THAT(made.notes, ElementsAre(HasSubstr("serve.trust.1 is not copied"),
+                                      HasSubstr("mount the file at /run/secrets/trust_2")));
+}
+
 TEST_F(ServingOfSection, PortsMustBeToldApart) {
   for (const char* yaml : {"http: 0", "grpc: 0", "http: 8081", "{http: 5, grpc: 5}"}) {
     const auto made = of(yaml);
