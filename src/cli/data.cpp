@@ -10,6 +10,7 @@
 #include "cli/load.h"
 #include "cli/output.h"
 #include "engines/sql/dialect.h"
+#include "steps/spare_files.h"
 
 namespace kingpost::cli {
 namespace {
@@ -218,6 +219,7 @@ Status data_export_command(const Arguments& arguments) {
   TRY(const auto pipeline, load(arguments));
   TRY(auto workspace, lifecycle::Workspace::open(pipeline));
   const std::string& out = arguments.words.at(1);
+  TRY_STATUS(steps::spare_files("data.same_file", pipeline.root, pipeline.settings, out));
   TRY(const auto file, find_file(pipeline, workspace, arguments.words.at(0)));
   if (file) return export_file(workspace, *file, out);
   TRY(const Found found, find_table(pipeline, workspace, arguments.words.at(0)));

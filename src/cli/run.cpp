@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // kingpost run, kingpost check.
+#include <memory>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -63,7 +65,11 @@ Status check_command(const Arguments& arguments) {
   TRY_STATUS(lifecycle::check_options(arguments.range));
   TRY(const auto session, open_session(pipeline));
   Faults faults;
-  lifecycle::check_pipeline(pipeline, *session, faults);
+  std::unique_ptr<store::Journal> journal;
+  if (exists(pipeline.store_folder + "/kingpost.db")) {
+    TRY(journal, store::Journal::open(pipeline.store_folder));
+  }
+  lifecycle::check_pipeline(pipeline, *session, journal.get(), faults);
   if (!faults.empty()) return report_faults(faults, pipeline.path);
   if (!arguments.quiet) print(format("{}: no faults\n", pipeline.path));
   return {};

@@ -9,6 +9,7 @@
 
 #include "base/files.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "engines/yaml/yaml.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/substitution.h"
@@ -286,7 +287,9 @@ Result<std::string> find_pipeline_file(const std::string& path) {
   for (const std::string& name : entries_of(".")) {
     if (!name.ends_with(".yaml") && !name.ends_with(".yml")) continue;
     const auto text = read_file(name, 4096);
-    if (text && ("\n" + *text).find("\nversion:") != std::string::npos) found.push_back(name);
+    if (!text) continue;
+    if (format("\n{}", without_bom(*text)).find("\nversion:") != std::string::npos)
+      found.push_back(name);
   }
   if (found.size() == 1) return found.front();
   if (found.empty()) {

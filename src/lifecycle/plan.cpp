@@ -39,6 +39,17 @@ Result<std::optional<std::int64_t>> last_rows(const Pipeline& pipeline, Workspac
   return std::optional<std::int64_t>(manifest->output.rows());
 }
 
+// A fault of the file that only its step's key tells, such as a model that is not registered: the
+// error says where in the file it is. What an earlier step is still to leave is no fault.
+std::optional<Error> fault_of_key(const StepRow& row, const Pipeline& pipeline,
+                                  store::Journal& journal) {
+  if (row.key_parts == nullptr || !is_asked(row, pipeline)) return std::nullopt;
+  steps::KeyContext context{pipeline.section(row.word), pipeline.root, pipeline.settings, journal};
+  auto parts = row.key_parts(context);
+  if (parts || parts.error().place().file.empty()) return std::nullopt;
+  return std::move(parts).error();
+}
+
 // Walks the rows in order, carrying the tables that the last sealed step gave.
 class Planner {
  public:
@@ -69,7 +80,8 @@ class Planner {
     if (!open_step_.empty()) {
       plan.state = PlanState::kAfter;
       plan.reason = format("if {} gives other rows than before", open_step_);
-      return {};
+      auto fault = fault_of_key(row, pipeline_, *workspace_.journal);
+      return fault ? Status(std::move(*fault)) : Status();
     }
     TRY(plan.key, step_key(row, pipeline_, input_, *workspace_.journal));
     TRY(Sealed sealed, find_sealed(workspace_, row, plan.key));
@@ -105,11 +117,14 @@ class Planner {
 
 // False when later checks would only repeat what was found.
 bool check_step(const StepRow& row, const Pipeline& pipeline, sql::Session& session,
-                records::Catalog& catalog, Faults& faults) {
+                store::Journal* journal, records::Catalog& catalog, Faults& faults) {
   if (row.check == nullptr) return true;
   steps::CheckContext context{
       pipeline.section(row.word), pipeline.root, pipeline.settings, session, catalog, faults};
+  const std::size_t before = faults.size();
   row.check(context);
+  if (journal == nullptr || row.number == 1 || faults.size() > before) return !context.stop;
+  if (auto fault = fault_of_key(row, pipeline, *journal)) faults.add(std::move(*fault));
   return !context.stop;
 }
 
@@ -202,11 +217,12 @@ Result<std::vector<PlanRow>> make_plan(const Pipeline& pipeline, Workspace& work
   return out;
 }
 
-records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults) {
+records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session,
+                                store::Journal* journal, Faults& faults) {
   for (const Error& error : pipeline.unbuilt) faults.add(error);
   records::Catalog catalog;
-  if (!check_step(rows().front(), pipeline, session, catalog, faults)) return catalog;
-  check_behind_ingest(pipeline, catalog, session, faults);
+  if (!check_step(rows().front(), pipeline, session, journal, catalog, faults)) return catalog;
+  check_behind_ingest(pipeline, catalog, session, journal, faults);
   return catalog;
 }
 
@@ -227,10 +243,10 @@ std::optional<Error> obstacle_of(const Faults& faults) {
 }
 
 void check_behind_ingest(const Pipeline& pipeline, records::Catalog catalog, sql::Session& session,
-                         Faults& faults) {
+                         store::Journal* journal, Faults& faults) {
   for (const StepRow& row : rows()) {
     if (row.number == 1) continue;
-    if (!check_step(row, pipeline, session, catalog, faults)) return;
+    if (!check_step(row, pipeline, session, journal, catalog, faults)) return;
   }
 }
 

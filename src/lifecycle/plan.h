@@ -58,11 +58,13 @@ std::vector<const StepRow*> asked_steps(const Pipeline& pipeline, const RunOptio
 int last_step(const Pipeline& pipeline, const RunOptions& options);
 
 /// Everything that can be known before a step runs: each step's own check, in order, over the
-/// tables as they would be. Every fault is added. Answers the tables that step 1 would leave.
-records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session, Faults& faults);
+/// tables as they would be, and what the file names in the store; `journal` is null where there is
+/// no store. Every fault is added. Answers the tables that step 1 would leave.
+records::Catalog check_pipeline(const Pipeline& pipeline, sql::Session& session,
+                                store::Journal* journal, Faults& faults);
 /// The same for the steps behind step 1, over the tables that it really left.
 void check_behind_ingest(const Pipeline& pipeline, records::Catalog catalog, sql::Session& session,
-                         Faults& faults);
+                         store::Journal* journal, Faults& faults);
 
 /// What a check met that no change of the file would mend, such as a full disk; the other faults
 /// may be its consequences.

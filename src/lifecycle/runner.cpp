@@ -109,10 +109,10 @@ class Runner {
   // A step without a key is one whose sources or code cannot be read: the check tells of that and
   // of every other fault at once.
   Error keyless(const StepRow& row, Error error, const std::string& command) {
-    if (row.number != 1) return error;
+    if (row.number != 1) return failed(row, std::move(error));
     if (auto opened = open_session(); !opened) return error;
     if (auto begun = begin_run(command); !begun) return error;
-    check_pipeline(pipeline_, *session_, faults_);
+    check_pipeline(pipeline_, *session_, workspace_.journal.get(), faults_);
     return faults_.empty() ? std::move(error) : faulty("nothing was run");
   }
 
@@ -150,7 +150,7 @@ class Runner {
     if (passed && pipeline_.unbuilt.empty()) return {};
     TRY_STATUS(open_session());
     TRY_STATUS(begin_run(command));
-    predicted_ = check_pipeline(pipeline_, *session_, faults_);
+    predicted_ = check_pipeline(pipeline_, *session_, workspace_.journal.get(), faults_);
     if (Cancellation::requested()) return cancelled();
     if (faults_.empty()) return workspace_.journal->note_check(key);
     return faulty("nothing was run");
@@ -171,12 +171,12 @@ class Runner {
     TRY_STATUS(open_session());
     if (!predicted_) {
       Faults ignored;
-      predicted_ = check_pipeline(pipeline_, *session_, ignored);
+      predicted_ = check_pipeline(pipeline_, *session_, nullptr, ignored);
     }
     const auto changes = retyped(*predicted_, real);
     if (!changes.empty()) {
       TRY_STATUS(begin_run(command));
-      check_behind_ingest(pipeline_, real, *session_, faults_);
+      check_behind_ingest(pipeline_, real, *session_, workspace_.journal.get(), faults_);
     }
     if (Cancellation::requested()) return cancelled();
     if (faults_.empty()) return workspace_.journal->note_check(key);

@@ -63,6 +63,11 @@ class Cli(unittest.TestCase):
         self.assertIn("no faults", self.call("check"))
         Path(self.folder, "other.yaml").write_text(PIPELINE)
         self.refused("file.pipeline_missing", 2, "check")
+        # As some editors write it.
+        for path in Path(self.folder).glob("*.yaml"):
+            path.unlink()
+        Path(self.folder, "other.yaml").write_text("\ufeff" + PIPELINE)
+        self.assertIn("no faults", self.call("check"))
         self.refused("file.pipeline_missing", 4, "check", "nowhere.yaml")
 
     def test_ranges(self):
@@ -116,6 +121,8 @@ class Cli(unittest.TestCase):
         self.refused("data.unknown_step", 2, "data", "show", "people@claen")
         self.refused("data.unknown_step", 2, "data", "report", "claen")
         self.refused("data.unknown_format", 2, "data", "export", "people", "out.xlsx")
+        for place in (".kingpost/out.csv", "small.yaml", "people.csv"):
+            self.refused("data.same_file", 2, "data", "export", "people", place)
 
     def test_exports(self):
         self.call("run")

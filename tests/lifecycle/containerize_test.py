@@ -273,6 +273,8 @@ class Images(HomesCase):
             if archive == "same/a.tar":
                 (self.project.folder / "same").mkdir()
             self.refused("containerize.same_place", "--out", out, "--docker-archive", archive)
+        for archive in ("made.yaml", "rows.csv", ".kingpost/a.tar"):
+            self.refused("containerize.same_place", "--docker-archive", archive)
         (self.project.folder / "odd.tar.lock.json").mkdir()
         self.refused("file.not_regular", "--docker-archive", "odd.tar")
 

@@ -74,22 +74,63 @@ class InferStep(unittest.TestCase):
         plan = self.project.command("plan", "made.yaml")
         self.assertIn("infer", plan.out)
 
+    def test_a_pattern_of_sources_does_not_take_the_answers(self):
+        self.project.write("all.yaml", PIPELINE.replace("path: rows.csv", "path: 'row*.csv'")
+                           + "infer: {input: in.csv, output: row_answers.csv}\n")
+        done = self.project.command("check", "all.yaml")
+        self.assertIn("would be read as \"row*.csv\"", done.err)
+
+    def test_a_model_of_this_run_is_no_fault_before_it(self):
+        for name in ("homes_price", "homes_price@champion", "homes_price/1"):
+            self.run_with(f"{{model: {name}, input: in.csv, output: out.csv}}")
+        done = self.run_with("{model: homes_price/7, input: in.csv, output: out.csv}", code=4)
+        self.assertIn("error[registry.version_unknown]", done.err)
+        self.assertIn("made.yaml:13", done.err)
+
+    def test_plan_tells_of_a_model_that_is_not_there(self):
+        for sealed in (False, True):
+            if sealed:
+                self.run_with("{input: in.csv, output: out.csv}")
+            self.project.write("made.yaml", PIPELINE + "infer: {model: other, input: in.csv, "
+                               "output: out.csv}\n")
+            done = self.project.command("plan", "made.yaml")
+            self.assertIn("error[registry.model_unknown]", done.err)
+            self.assertIn("made.yaml:13", done.err)
+
     def test_what_is_wrong_is_told(self):
+        self.project.write("base.yaml", PIPELINE)
+        (self.project.folder / "link.csv").symlink_to("in.csv")
+        self.project.command("run", "base.yaml", "--quiet", "--to", "clean")
+        pipeline = "extends: base.yaml\n"
         for section, error in (
                 ("{input: gone.csv, output: out.csv}", "file.not_found"),
+                ("{input: ., output: out.csv}", "file.not_regular"),
                 ("{input: in.csv, output: in.csv}", "infer.same_file"),
+                ("{input: in.csv, output: rows.csv}", "infer.same_file"),
+                ("{input: in.csv, output: link.csv}", "infer.same_file"),
+                ("{input: in.csv, output: out.csv, rejected: made.yaml}", "infer.same_file"),
+                ("{input: in.csv, output: out.csv, rejected: base.yaml}", "infer.same_file"),
+                ("{input: in.csv, output: out.csv, rejected: rows.csv}", "infer.same_file"),
+                ("{input: in.csv, output: out.csv, rejected: .kingpost/kingpost.db}",
+                 "infer.same_file"),
+                ("{input: in.csv, output: out.csv, rejected: gone/x}", "file.folder_missing"),
+                ("{model: '', input: in.csv, output: out.csv}", "registry.reference_malformed"),
+                ("{model: other, input: in.csv, output: out.csv}", "registry.model_unknown"),
                 ("{input: in.csv, output: gone/out.csv}", "file.folder_missing"),
                 ("{input: in.txt, output: out.csv}", "infer.unknown_format"),
                 ("{input: in.csv, output: out.txt}", "infer.unknown_format"),
                 ("{input: in.csv}", "infer.missing_key"),
                 ("{input: in.csv, output: out.csv, source: x}", "infer.unknown_key")):
-            self.project.write("made.yaml", PIPELINE + f"infer: {section}\n")
+            self.project.write("made.yaml", pipeline + f"infer: {section}\n")
             done = self.project.command("check", "made.yaml")
             self.assertNotEqual(done.code, 0)
             self.assertIn(f"error[{error}]", done.err, section)
         self.project.write("made.yaml", PIPELINE + "infer: {model: other, input: in.csv, "
                            "output: out.csv}\n")
         done = self.project.command("run", "made.yaml", "--quiet")
+        self.assertIn("error[registry.model_unknown]", done.err)
+        done = self.project.command("check", "base.yaml", "--set",
+                                    "infer={model: other, input: in.csv, output: out.csv}")
         self.assertIn("error[registry.model_unknown]", done.err)
         self.assertFalse((self.project.folder / "out.csv").exists())
         self.project.write("in.csv", "id,area,kind\n1,wide,flat\n")

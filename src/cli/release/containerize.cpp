@@ -15,6 +15,7 @@
 #include "cli/output.h"
 #include "engines/oci/push.h"
 #include "steps/17_containerize/containerize.h"
+#include "steps/spare_files.h"
 
 namespace kingpost::cli {
 namespace {
@@ -172,6 +173,11 @@ class Making {
     const bool is_none = !file && file.error().id() == "file.pipeline_missing";
     if (is_none && file_option(arguments_).empty()) return {};
     TRY(const auto pipeline, load(arguments_));
+    for (const std::string& each :
+         archive_.empty() ? std::vector<std::string>() : std::vector{archive_, lock_of(archive_)}) {
+      TRY_STATUS(steps::spare_files("containerize.same_place", pipeline.root, pipeline.settings,
+                                    each, "containerize"));
+    }
     section_ = pipeline.section("containerize");
     TRY(serving_, image::serving_of(pipeline.section("serve")));
     return {};

@@ -8,13 +8,23 @@
 #include "base/new_file.h"
 #include "base/text.h"
 #include "steps/20_infer/infer.h"
+#include "steps/registration.h"
+#include "steps/spare_files.h"
 #include "store/journal.h"
+#include "store/model_names.h"
 #include "store/registry.h"
 
 namespace kingpost::steps::infer {
 namespace {
 
 constexpr std::string_view kRejected = "rejected.ndjson";
+constexpr std::string_view kSameFile = "infer.same_file";
+
+// Folders are told from files that cannot be read, and pipes are not waited for.
+Result<std::string> digest_of(const std::string& path) {
+  TRY_STATUS(stamp_of(path));
+  return sha256_of_file(path);
+}
 
 struct Places {
   std::string input;
@@ -29,6 +39,26 @@ Places places_of(const Node& section, const Settings& settings) {
   Places out{path("input"), path("output"), {}};
   out.rejected = section.has("rejected") ? path("rejected") : out.output + ".rejected.ndjson";
   return out;
+}
+
+// The version that the section names; nothing where it is that of this run. What this run is still
+// to register is no fault before.
+Result<std::optional<store::ModelVersion>> named_version(const Node& section, const Node& pipeline,
+                                                         const Settings& settings,
+                                                         store::Registry& registry, bool is_early) {
+  using Found = std::optional<store::ModelVersion>;
+  if (!section.has("model")) return Found();
+  const std::string name = section.text_at("model");
+  const auto found = [&]() -> Result<Found> {
+    TRY(const auto wanted, store::parse_model_reference(name));
+    const bool is_own = wanted.model == registration_of(pipeline, settings).model;
+    auto version = registry.resolve(name);
+    if (version) return Found(std::move(*version));
+    if (is_early && is_own && version.error().code() == Code::kNotFound) return Found();
+    return std::move(version).error();
+  }();
+  if (found) return *found;
+  return Error(found.error()).at(section.at("model").mark.place());
 }
 
 std::string answers_name(Form form) {
@@ -49,7 +79,7 @@ Status copy_to(const std::string& from, NewFile& to) {
 
 Status place(const store::Objects& objects, const records::File& file, const std::string& path) {
   if (exists(path)) {
-    const auto digest = sha256_of_file(path);
+    const auto digest = digest_of(path);
     if (digest && *digest == file.digest) return {};
   }
   NewFile made(path);
@@ -94,17 +124,19 @@ class Inferring {
 
  private:
   Result<std::string> bundle_digest() const {
-    const std::string name = context_.section.text_at("model");
-    if (!name.empty()) {
-      TRY(const auto version, context_.journal->registry().resolve(name));
-      return version.bundle;
-    }
+    TRY(const auto named, named_version(context_.section, context_.pipeline, context_.settings,
+                                        context_.journal->registry(), false));
+    if (named) return named->bundle;
     TRY(const Json version, json_of(context_, "version.json"));
     return version["bundle"].text();
   }
 
   Status fill(ScoreRequest& request) {
     TRY_STATUS(check_places({places_.input}, places_.output, places_.rejected));
+    // A check that has passed is not made again.
+    for (const std::string& each : {places_.output, places_.rejected}) {
+      TRY_STATUS(spare_files(kSameFile, context_.pipeline, context_.settings, each, "infer"));
+    }
     request.in.path = places_.input;
     TRY(request.in.form, form_of(places_.input, {}));
     TRY(request.out_form, out_form_of(places_.output, {}));
@@ -163,18 +195,26 @@ void check(CheckContext& context) {
   if (const auto form = form_of(places.input, {}); !form) add("input", form.error());
   if (const auto stamp = stamp_of(places.input); !stamp) add("input", stamp.error());
   if (const auto form = out_form_of(places.output, {}); !form) add("output", form.error());
-  const Status fit = check_places({places.input}, places.output, places.rejected);
-  if (!fit) add("output", fit.error());
+  const auto is_fit = [&](std::string_view key, const std::string& path,
+                          const std::string& rejects) {
+    Status fit = check_places({places.input}, places.output, rejects);
+    if (fit) fit = spare_files(kSameFile, context.pipeline, context.settings, path, "infer");
+    if (!fit) add(key, fit.error());
+    return fit.has_value();
+  };
+  if (!is_fit("output", places.output, {})) return;
+  is_fit(section.has("rejected") ? "rejected" : "output", places.rejected, places.rejected);
 }
 
 Result<Json> key_parts(KeyContext& context) {
   const Places places = places_of(context.section, context.settings);
-  TRY(const std::string rows, sha256_of_file(places.input));
-  Json out = Json::object().set("rows", rows);
-  const std::string name = context.section.text_at("model");
-  if (name.empty()) return out;
-  TRY(const auto version, context.journal.registry().resolve(name));
-  return std::move(out.set("bundle", version.bundle));
+  const auto rows = digest_of(places.input);
+  if (!rows) return Error(rows.error()).at(context.section.at("input").mark.place());
+  Json out = Json::object().set("rows", *rows);
+  TRY(const auto named, named_version(context.section, context.pipeline, context.settings,
+                                      context.journal.registry(), context.input == nullptr));
+  if (!named) return out;
+  return std::move(out.set("bundle", named->bundle));
 }
 
 Result<Outcome> run(RunContext& context) {

@@ -65,7 +65,7 @@ Result<std::vector<std::string>> names_to_keep(const std::vector<std::string>& c
   for (const std::string& each : names) {
     if (position(columns, each)) continue;
     return fail(Code::kInvalidInput, "infer.keep_missing",
-                "--keep names \"{}\", and there is no such column", shown(each))
+                "\"{}\" is to be kept, and there is no such column", shown(each))
         .hint(did_you_mean(each, columns, format("there are {}", listed(columns, 20))));
   }
   return names;
