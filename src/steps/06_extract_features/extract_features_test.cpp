@@ -105,7 +105,7 @@ TEST_F(ExtractFeatures, QuantilesAreThoseOfTheSortedValues) {
     const std::string name = fit["feature"].text();
     const auto sorted = harness.session->query(
         "SELECT q[1] AS median, q[3] - q[2] AS width FROM (SELECT quantile_disc(CAST(" + name +
-        " AS DOUBLE), [0.5, 0.25, 0.75]) AS q FROM '" + from + "')");
+        " AS DOUBLE), [0.5, 0.25, 0.75]) AS q FROM read_parquet('" + from + "'))");
     ASSERT_TRUE(sorted.has_value());
     EXPECT_EQ(fit["fill"].number(), sorted->at(0, "median").number()) << name;
     EXPECT_EQ(fit["center"].number(), sorted->at(0, "median").number()) << name;
