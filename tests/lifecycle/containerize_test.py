@@ -96,7 +96,7 @@ class HomesCase(unittest.TestCase):
 
     def refused(self, error, *words, model=MODEL):
         done = self.project.command("containerize", model, *words)
-        self.assertNotEqual(done.code, 0)
+        self.assertNotEqual(done.code, 0, str(done))
         self.assertIn(f"error[{error}]", done.err)
 
 
@@ -273,8 +273,13 @@ class Images(HomesCase):
             if archive == "same/a.tar":
                 (self.project.folder / "same").mkdir()
             self.refused("containerize.same_place", "--out", out, "--docker-archive", archive)
-        for archive in ("made.yaml", "rows.csv", ".kingpost/a.tar"):
-            self.refused("containerize.same_place", "--docker-archive", archive)
+        # Of the pipeline, whether the folder has one of them or several.
+        self.project.write("other.yaml", PIPELINE)
+        for words in (("-f", "made.yaml"), ()):
+            for archive in ("made.yaml", "rows.csv"):
+                self.refused("containerize.same_place", *words, "--docker-archive", archive)
+        self.refused("containerize.same_place", "-f", "made.yaml", "--docker-archive",
+                     ".kingpost/a.tar")
         (self.project.folder / "odd.tar.lock.json").mkdir()
         self.refused("file.not_regular", "--docker-archive", "odd.tar")
 

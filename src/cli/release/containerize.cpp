@@ -150,6 +150,7 @@ class Making {
       archive_ = absolute_path(arguments_.archive);
       TRY_STATUS(NewFile(archive_).check());
       TRY_STATUS(NewFile(lock_of(archive_)).check());
+      TRY_STATUS(check_archive());
     }
     if (arguments_.out.empty()) return {};
     out_ = absolute_path(arguments_.out);
@@ -164,6 +165,15 @@ class Making {
     }
     TRY_STATUS(make_folders(parent_of(out_)));
     return NewFile(lock_of(out_)).check();
+  }
+
+  // Each archive has its lock beside it: what has none is some other file.
+  Status check_archive() const {
+    if (!exists(archive_) || exists(lock_of(archive_))) return {};
+    return fail(Code::kInvalidInput, "containerize.same_place",
+                "{} is there and no archive of an image: it has no {} beside it",
+                shown(arguments_.archive, 200), shown(name_of(lock_of(archive_)), 200))
+        .hint("name another file by --docker-archive, or remove it");
   }
 
   // A bundle's folder belongs to no pipeline file, unless one is named.
