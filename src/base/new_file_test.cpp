@@ -7,7 +7,10 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "base/files.h"
@@ -41,6 +44,15 @@ TEST(NewFiles, BothTakeTheirPlacesOrNeither) {
   EXPECT_EQ(entries_of(folder.path()).size(), 3U);
 }
 
+// By how many of this process's descriptors.
+std::ptrdiff_t times_open(const std::string& folder) {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return std::count_if(begin(all), end(all), [&](const auto& each) {
+    std::error_code gone;
+    return std::filesystem::read_symlink(each.path(), gone) == folder;
+  });
+}
+
 TEST(FolderTurns, AreWaitedForAndLeaveNothing) {
   const test::TempFolder folder;
   const int other = ::open(folder.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -48,15 +60,16 @@ TEST(FolderTurns, AreWaitedForAndLeaveNothing) {
   const auto busy = FolderTurn::take(folder.path(), std::chrono::milliseconds(50));
   ASSERT_FALSE(busy);
   EXPECT_EQ(busy.error().id(), "file.folder_busy");
-  constexpr std::chrono::milliseconds kHeld{100};
-  std::thread ends([&] {
-    std::this_thread::sleep_for(kHeld);
-    ::close(other);
+  std::atomic<bool> is_taken = false;
+  std::thread waits([&] {
+    EXPECT_TRUE(FolderTurn::take(folder.path()));
+    is_taken = true;
   });
-  const auto from = std::chrono::steady_clock::now();
-  EXPECT_TRUE(FolderTurn::take(folder.path()));
-  EXPECT_GE(std::chrono::steady_clock::now() - from, kHeld / 2);
-  ends.join();
+  while (times_open(folder.path()) < 2 && !is_taken) std::this_thread::yield();
+  EXPECT_FALSE(is_taken);
+  ::close(other);
+  waits.join();
+  EXPECT_TRUE(is_taken);
   EXPECT_TRUE(entries_of(folder.path()).empty());
   EXPECT_FALSE(FolderTurn::take(folder.path() + "/nowhere"));
 }

@@ -2,6 +2,7 @@
 """Images of a registered model: equal digests, what is refused, and a server that runs with nothing
 but the image's files."""
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -20,22 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from project import KINGPOST, Project  # noqa: E402
-from serving import Served, made_rows  # noqa: E402
+from serving import PIPELINE, Served, made_rows  # noqa: E402
 
-PIPELINE = """\
-version: 1
-project: homes
-ingest:
-  rows: {path: rows.csv, key: [id]}
-curate:
-  spine: rows
-  split: {type: random, validation: 0.2, test: 0.2, seed: 13}
-  target: {name: price, type: number, expr: price}
-candidates:
-  baseline: {family: constant}
-  linear: {family: ridge, trials: 1}
-train: {metric: mae, search: {seed: 13}}
-"""
 MODEL = "homes_price"
 MOST = 60_000_000
 
@@ -217,6 +204,17 @@ class Images(HomesCase):
             time.sleep(0.02)
         return process
 
+    def waits(self, process):
+        """Until it has the folder open whose turn it waits for."""
+        folder = str(self.project.folder)
+        while True:
+            with contextlib.suppress(FileNotFoundError):
+                all_open = Path(f"/proc/{process.pid}/fd").iterdir()
+                if folder in [os.readlink(each) for each in all_open]:
+                    return
+            self.assertIsNone(process.poll(), "it did not wait")
+            time.sleep(0.02)
+
     def go_on(self, *processes):
         processes[0].send_signal(signal.SIGCONT)
         return [each.communicate()[1] for each in processes]
@@ -224,7 +222,7 @@ class Images(HomesCase):
     def test_the_lock_is_that_of_the_layout_beside_it_whoever_else_comes(self):
         first = self.stopped_at("containerize_lock_kept", "--out", "raced", "--ref", "first:1")
         other = self.project.start("containerize", MODEL, "--out", "raced", "--ref", "second:2")
-        time.sleep(1)
+        self.waits(other)
         texts = self.go_on(first, other)
         self.assertEqual([first.returncode == 0, other.returncode == 0], [True, False], texts)
         self.assertIn("error[containerize.folder_taken]", texts[1])
@@ -239,7 +237,7 @@ class Images(HomesCase):
         first = self.stopped_at("half_of_both_kept", *words, "first:1")
         self.assertFalse((self.project.folder / "pair.tar").exists())
         other = self.project.start("containerize", MODEL, *words, "second:2")
-        time.sleep(1)
+        self.waits(other)
         self.go_on(first, other)
         self.assertEqual((first.returncode, other.returncode), (0, 0))
         digest, tag = self.archive_image("pair.tar")

@@ -9,22 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from project import Project  # noqa: E402
-from serving import made_rows  # noqa: E402
+from serving import PIPELINE, made_rows  # noqa: E402
 
-PIPELINE = """\
-version: 1
-project: homes
-ingest:
-  rows: {path: rows.csv, key: [id]}
-curate:
-  spine: rows
-  split: {type: random, validation: 0.2, test: 0.2, seed: 13}
-  target: {name: price, type: number, expr: price}
-candidates:
-  baseline: {family: constant}
-  linear: {family: ridge, trials: 1}
-train: {metric: mae, search: {seed: 13}}
-"""
 ROWS = "id,area,kind\n1,80.5,villa\n2,100,flat\n"
 
 

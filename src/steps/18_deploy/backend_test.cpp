@@ -33,32 +33,36 @@ bool within_a_minute(const Holds& holds) {
   return false;
 }
 
+struct Stubborn {
+  Stubborn() { EXPECT_TRUE(write_durably(program, kStubborn, 0700)); }
+  bool is_ready() {
+    return within_a_minute([&] {
+      backend.poll(0);
+      return backend.port() == 1;
+    });
+  }
+
+  Scratch scratch = Scratch::make("backend").value();
+  std::string program = scratch.path() + "/serve";
+  Backend backend{{"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log"};
+};
+
 TEST(Backend, OneThatDoesNotGoIsKilled) {
-  const auto scratch = Scratch::make("backend").value();
-  const std::string program = scratch.path() + "/serve";
-  ASSERT_TRUE(write_durably(program, kStubborn, 0700));
-  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
-  ASSERT_TRUE(within_a_minute([&] {
-    backend.poll(0);
-    return backend.port() == 1;
-  }));
+  Stubborn stubborn;
+  Backend& backend = stubborn.backend;
+  ASSERT_TRUE(stubborn.is_ready());
   const Micros stopped = 7;
   backend.stop(stopped);
   EXPECT_EQ(backend.port(), 0);
-  ASSERT_TRUE(within_a_minute([&] { return exists(program + ".told"); }));
+  ASSERT_TRUE(within_a_minute([&] { return exists(stubborn.program + ".told"); }));
   EXPECT_FALSE(backend.is_gone(stopped + Backend::kGrace - 1));
   EXPECT_TRUE(within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
 }
 
 TEST(Backend, OneThatWasKilledIsNotReady) {
-  const auto scratch = Scratch::make("backend").value();
-  const std::string program = scratch.path() + "/serve";
-  ASSERT_TRUE(write_durably(program, kStubborn, 0700));
-  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
-  ASSERT_TRUE(within_a_minute([&] {
-    backend.poll(0);
-    return backend.port() == 1;
-  }));
+  Stubborn stubborn;
+  Backend& backend = stubborn.backend;
+  ASSERT_TRUE(stubborn.is_ready());
   const pid_t killed = backend.process();
   ASSERT_EQ(::kill(killed, SIGKILL), 0);
   siginfo_t ended{};

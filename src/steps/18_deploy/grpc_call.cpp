@@ -104,7 +104,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
 
   // A method that asks no model is unknown to every version.
   bool is_its_fault(StatusCode code) const {
-    return is_fault(code) && (code != StatusCode::kUnimplemented || asks_model(head_));
+    return grpc::is_fault(code) && (code != StatusCode::kUnimplemented || asks_model(head_));
   }
 
   // Whichever that is by now.

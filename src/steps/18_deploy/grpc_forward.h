@@ -79,8 +79,6 @@ std::shared_ptr<GrpcForward> forward_call(GrpcShared& shared,
 std::shared_ptr<GrpcForward> forward_stream(GrpcShared& shared,
                                             const std::shared_ptr<grpc::Call>& call);
 
-/// What counts as an error of a version.
-bool is_fault(grpc::StatusCode code);
 /// By the metadata x-kingpost-key, else by path and messages.
 Share share_of(const grpc::Head& head, const std::vector<grpc::Message>& messages);
 /// The text of an answer that there is none.

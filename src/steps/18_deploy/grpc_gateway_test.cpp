@@ -71,6 +71,13 @@ class Version final : public grpc::Handler {
     EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60),
                                   [&] { return asked.load() >= messages && over_ >= over; }));
   }
+  // As the gateway counts it.
+  void fails(std::int64_t errors) {
+    for (int i = 0; i < 6000 && backend->seen().errors < errors; ++i) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    EXPECT_GE(backend->seen().errors, errors);
+  }
   // As when its process is killed.
   void end() {
     if (server_ != nullptr) server_->stop();
@@ -262,8 +269,9 @@ TEST_F(GrpcGatewayTest, a_lost_version_is_asked_again_until_the_deadline) {
   grpc::Head head = head_of(kUnary);
   head.timeout = milliseconds(300);
   EXPECT_EQ(ask(head).ending.status, StatusCode::kDeadlineExceeded);
+  const auto tries = stable_.backend->seen().errors;
   const auto back = std::async(std::launch::async, [&] {
-    std::this_thread::sleep_for(milliseconds(200));
+    stable_.fails(tries + 2);
     traffic_.set_route({candidate_.backend, nullptr, 0, 0});
   });
   EXPECT_EQ(version_of("a"), "2");
@@ -381,7 +389,7 @@ TEST_F(GrpcGatewayTest, a_stream_that_lay_idle_is_as_patient_as_another) {
   std::this_thread::sleep_for(kPatience + milliseconds(100));
   stable_.end();
   call->send({"b", false});
-  std::this_thread::sleep_for(milliseconds(300));
+  stable_.fails(2);
   traffic_.set_route({candidate_.backend, nullptr, 0, 0});
   ASSERT_TRUE(heard->waits(2));
   EXPECT_EQ(heard->texts, (std::vector<std::string>{"1a", "2b"}));
@@ -411,10 +419,7 @@ TEST_F(GrpcGatewayTest, it_stops_amid_calls) {
     call->send({"x", false});
     call->half_close();
   }
-  for (int i = 0; i < 6000 && stable_.backend->seen().errors < 1000; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
-  EXPECT_GE(stable_.backend->seen().errors, 1000);
+  stable_.fails(1000);
   server_->stop();
   gateway_.stop();
 }

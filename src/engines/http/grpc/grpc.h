@@ -43,6 +43,9 @@ enum class StatusCode : std::uint8_t {
 /// "OK", "NOT_FOUND" and so on.
 std::string_view status_name(StatusCode code);
 
+/// One for which HTTP has 500 and more: the fault is the server's.
+bool is_fault(StatusCode code);
+
 /// Names in lower case.
 using Metadata = std::vector<std::pair<std::string, std::string>>;
 

@@ -41,19 +41,8 @@ struct Shared {
 
 // As HTTP's levels of the statuses that stand for the same errors.
 http::AccessLevel level_of(StatusCode code) {
-  switch (code) {
-    case StatusCode::kOk:
-      return http::AccessLevel::kInfo;
-    case StatusCode::kUnknown:
-    case StatusCode::kDeadlineExceeded:
-    case StatusCode::kUnimplemented:
-    case StatusCode::kInternal:
-    case StatusCode::kUnavailable:
-    case StatusCode::kDataLoss:
-      return http::AccessLevel::kError;
-    default:
-      return http::AccessLevel::kWarning;
-  }
+  if (code == StatusCode::kOk) return http::AccessLevel::kInfo;
+  return is_fault(code) ? http::AccessLevel::kError : http::AccessLevel::kWarning;
 }
 
 class CallOfStream final : public Call {

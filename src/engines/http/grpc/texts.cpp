@@ -31,6 +31,20 @@ std::string_view status_name(StatusCode code) {
   return kNames.at(static_cast<std::size_t>(code));
 }
 
+bool is_fault(StatusCode code) {
+  switch (code) {
+    case StatusCode::kUnknown:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kUnimplemented:
+    case StatusCode::kInternal:
+    case StatusCode::kUnavailable:
+    case StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string_view Head::find(std::string_view name) const {
   for (const auto& [key, value] : metadata) {
     if (key == name) return value;
