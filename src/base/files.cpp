@@ -132,7 +132,12 @@ Result<FileStamp> stamp_of(const std::string& path) {
 Status read_chunks(const std::string& path, const std::function<bool(std::string_view)>& take) {
   const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.open()) return file_error(errno, "read", path);
-  std::string buffer(1 << 20, '\0');
+  // Most files are small, and fresh memory is dear.
+  struct stat info = {};
+  constexpr off_t kMost = 1 << 20;
+  const bool is_small = ::fstat(file.number(), &info) == 0 && S_ISREG(info.st_mode) &&
+                        info.st_size > 0 && info.st_size < kMost;
+  std::string buffer(static_cast<std::size_t>(is_small ? info.st_size + 1 : kMost), '\0');
   while (true) {
     const ssize_t got = ::read(file.number(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;

@@ -13,6 +13,7 @@
 
 #include "base/digest.h"
 #include "base/files.h"
+#include "base/parallel.h"
 #include "base/text.h"
 
 namespace kingpost {
@@ -69,16 +70,28 @@ class Writer final : public NpyWriter {
   Status write(std::int64_t first, const void* elements, std::int64_t count) override {
     const std::size_t offset = header_ + static_cast<std::size_t>(first) * element_;
     const std::size_t size = static_cast<std::size_t>(count) * element_;
-    TRY_STATUS(put(elements, size, offset));
-    if (offset == header_ + hashed_) {
-      hash_.add(elements, size);
-      hashed_ += size;
-    }
+    TRY_STATUS(put_and_hash(elements, size, offset));
     // The disk begins at once, so that little is left to wait for when the file is sealed. Where it
     // cannot, nothing is lost.
     ::sync_file_range(file_, static_cast<off_t>(offset), static_cast<off_t>(size),
                       SYNC_FILE_RANGE_WRITE);
     return {};
+  }
+
+  // The two take about as long, and neither needs the other.
+  Status put_and_hash(const void* bytes, std::size_t size, std::size_t offset) {
+    if (offset != header_ + hashed_) return put(bytes, size, offset);
+    Status done;
+    const int threads = size < kWorthAThread ? 1 : 2;
+    parallel(2, threads, [&](std::size_t i) {
+      if (i == 0) {
+        done = put(bytes, size, offset);
+      } else {
+        hash_.add(bytes, size);
+      }
+    });
+    hashed_ += size;
+    return done;
   }
 
   Status put(const void* bytes, std::size_t size, std::size_t offset) {
@@ -104,6 +117,8 @@ class Writer final : public NpyWriter {
   const std::string& digest() const override { return digest_; }
 
  private:
+  static constexpr std::size_t kWorthAThread = std::size_t{1} << 20U;
+
   std::string path_;
   int file_;
   std::size_t element_;

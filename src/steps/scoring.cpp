@@ -96,8 +96,8 @@ class Landing {
   }
 
  private:
-  /// One in the air, one being handed over; a third is being made meanwhile.
-  static constexpr std::size_t kMost = 2;
+  /// Two in the air, one being handed over; another is being made meanwhile.
+  static constexpr std::size_t kMost = 3;
 
   void stop() {
     {

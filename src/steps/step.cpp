@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/files.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "engines/sql/dialect.h"
 #include "engines/sql/types.h"
@@ -34,6 +35,18 @@ Result<records::File> seal_file(RunContext& context, std::string name, const std
                                 const std::string& digest) {
   TRY(const store::Sealed sealed, context.objects.seal(path, digest));
   return records::File{std::move(name), sealed.digest, sealed.bytes};
+}
+
+Status seal_files(RunContext& context, const std::vector<Finished>& files, records::Dataset& out) {
+  std::vector<Result<records::File>> sealed(files.size(), records::File());
+  parallel(files.size(), static_cast<int>(files.size()), [&](std::size_t i) {
+    sealed[i] = seal_file(context, files[i].name, files[i].path, files[i].digest);
+  });
+  for (Result<records::File>& each : sealed) {
+    TRY(records::File file, std::move(each));
+    out.put(std::move(file));
+  }
+  return {};
 }
 
 Result<records::File> seal_bytes(RunContext& context, std::string name, std::string_view bytes) {

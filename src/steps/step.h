@@ -128,6 +128,13 @@ Result<records::Table> write_table(RunContext& context, const records::TableSche
 /// see Objects::seal.
 Result<records::File> seal_file(RunContext& context, std::string name, const std::string& path,
                                 const std::string& digest = {});
+/// Finished temporary files, all at once, so that one wait for the disk serves them all.
+struct Finished {
+  std::string name;
+  std::string path;
+  std::string digest;
+};
+Status seal_files(RunContext& context, const std::vector<Finished>& files, records::Dataset& out);
 Result<records::File> seal_bytes(RunContext& context, std::string name, std::string_view bytes);
 /// The bytes of a small file that an earlier step left; JSON that it left. Fails with
 /// `store.object_missing` or `store.object_damaged`; a file that no step left is an internal error.

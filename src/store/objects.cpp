@@ -2,12 +2,14 @@
 // The order of write, fsync, rename and fsync of the folder is what makes a seal durable.
 #include "store/objects.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "base/digest.h"
 #include "base/failpoint.h"
@@ -30,6 +32,12 @@ bool is_stale(const std::string& name) {
   if (name.find('-') == std::string::npos) return false;
   const std::int64_t process = parse_integer(name.substr(0, name.find('-'))).value_or(0);
   return process == ::getpid() || is_gone(process);
+}
+
+// The last one to let go of a large file waits until the file system has freed it, which takes
+// longer than the rest of a seal.
+void release(int file) {
+  if (file >= 0) std::thread([file] { ::close(file); }).detach();
 }
 
 }  // namespace
@@ -69,7 +77,7 @@ std::vector<std::string> Objects::other_stores() const {
 }
 
 std::string Objects::temp_path(std::string_view suffix) {
-  return format("{}/{}-{}{}", temp_, ::getpid(), ++counter_, suffix);
+  return format("{}/{}-{}{}", temp_, ::getpid(), ++shared_->counter, suffix);
 }
 
 std::string Objects::path_of(const std::string& digest) const {
@@ -77,7 +85,7 @@ std::string Objects::path_of(const std::string& digest) const {
 }
 
 Result<Sealed> Objects::seal(const std::string& temporary, const std::string& digest) {
-  if (broken_) {
+  if (shared_->broken) {
     return fail(Code::kUnavailable, "store.broken",
                 "the store refuses writes after a failed sync of the disk")
         .hint("check the disk, then run the command again");
@@ -90,7 +98,7 @@ Result<Sealed> Objects::seal(const std::string& temporary, const std::string& di
 Result<Sealed> Objects::move_in(const std::string& temporary, const std::string& known) {
   failpoint("seal_written");
   if (auto synced = sync_file(temporary); !synced) {
-    broken_ = true;
+    shared_->broken = true;
     return std::move(synced).error();
   }
   failpoint("seal_synced");
@@ -103,10 +111,13 @@ Result<Sealed> Objects::move_in(const std::string& temporary, const std::string&
   const std::string path = path_of(digest);
   TRY_STATUS(make_durable_folder(parent_of(path)));
   if (::chmod(temporary.c_str(), 0444) != 0) return file_error(errno, "protect", temporary);
-  TRY_STATUS(rename_file(temporary, path));
+  const int replaced = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const Status renamed = rename_file(temporary, path);
+  release(replaced);
+  TRY_STATUS(renamed);
   failpoint("seal_renamed");
   if (auto synced = sync_folder(parent_of(path)); !synced) {
-    broken_ = true;
+    shared_->broken = true;
     return std::move(synced).error();
   }
   failpoint("seal_done");

@@ -2,8 +2,10 @@
 // Immutable bytes by their sha256, in `objects/ab/cdef...`. An object is there whole or not at all.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +30,8 @@ class Objects {
   /// Moves a finished temporary file in: fsync, rename, fsync of the folder. It takes the place of
   /// an object with this digest, whose bytes may have been damaged. The temporary file is gone
   /// afterwards in any case. After a failed fsync every later seal is refused.
-  /// `digest`: that of its bytes, where who wrote them knows it; else they are read once more.
+  /// `digest`: that of its bytes, where who wrote them knows it; else they are read once more. Any
+  /// number of threads may seal at once.
   Result<Sealed> seal(const std::string& temporary, const std::string& digest = {});
   Result<Sealed> seal_text(std::string_view bytes);
 
@@ -64,8 +67,12 @@ class Objects {
   std::string folder_;
   std::string objects_;
   std::string temp_;
-  std::int64_t counter_ = 0;
-  bool broken_ = false;
+  // What several threads that seal at once share.
+  struct Shared {
+    std::atomic<std::int64_t> counter = 0;
+    std::atomic<bool> broken = false;
+  };
+  std::unique_ptr<Shared> shared_ = std::make_unique<Shared>();
 };
 
 }  // namespace kingpost::store

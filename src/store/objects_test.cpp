@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/files.h"
@@ -46,6 +50,26 @@ TEST_F(ObjectsTest, SealingAgainMendsDamageOfEqualSize) {
   EXPECT_EQ(objects_.read(digest).error().code(), Code::kCorrupt);
   ASSERT_TRUE(objects_.seal_text("abc"));
   EXPECT_TRUE(objects_.verify(digest));
+}
+
+TEST_F(ObjectsTest, ManyThreadsSealAtOnce) {
+  constexpr int kThreads = 8;
+  constexpr int kTexts = 20;
+  std::atomic<int> sealed = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      // All threads write the same texts, so that each takes another's place.
+      for (int i = 0; i < kTexts; ++i) {
+        if (objects_.seal_text("text " + std::to_string(i))) ++sealed;
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  EXPECT_EQ(sealed, kThreads * kTexts);
+  EXPECT_EQ(objects_.list().size(), static_cast<std::size_t>(kTexts));
+  for (const std::string& digest : objects_.list()) EXPECT_TRUE(objects_.verify(digest));
+  EXPECT_TRUE(entries_of(objects_.temp_folder()).empty());
 }
 
 TEST_F(ObjectsTest, SetsADamagedObjectAside) {

@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "engines/sql/dialect.h"
+#include "engines/sql/plain_functions.h"
 #include "engines/yaml/yaml.h"
 #include "support/step_harness.h"
 
@@ -43,6 +47,31 @@ class Expression : public ::testing::Test {
   records::TableSchema scope;
   Faults faults;
 };
+
+TEST_F(Expression, PlainFunctionsAreWhatTheEngineSaysOfThem) {
+  EXPECT_TRUE(std::is_sorted(sql::kPlainFunctions.begin(), sql::kPlainFunctions.end()));
+  for (const std::string_view name : sql::kPlainFunctions) {
+    const auto rows = harness.session->query(
+        "SELECT count(*) FILTER (function_type NOT IN ('scalar', 'macro')) AS others, count(*) "
+        "FILTER (stability <> 'CONSISTENT') AS unstable, count(*) AS n FROM duckdb_functions() "
+        "WHERE function_name = " +
+        sql::literal(name));
+    ASSERT_TRUE(rows.has_value());
+    EXPECT_GT(rows->integer(0, "n"), 0) << name;
+    EXPECT_EQ(rows->integer(0, "others"), 0) << name;
+    EXPECT_EQ(rows->integer(0, "unstable"), 0) << name;
+  }
+}
+
+TEST_F(Expression, AMacroOfTheProgramIsAFunctionWhereItIsDefined) {
+  ASSERT_TRUE(sql::define_macro(*harness.session, "twice_of", "(x) AS x * 2"));
+  const auto expression = check("twice_of(dep_delay)");
+  ASSERT_TRUE(expression.has_value());
+  EXPECT_EQ(expression->type, "float64");
+  const auto beside = harness.session->beside();
+  ASSERT_TRUE(beside.has_value());
+  EXPECT_FALSE((*beside)->query("SELECT twice_of(1)").has_value());
+}
 
 TEST_F(Expression, ColumnsTypeAndKnowledge) {
   const auto expression = check("'dep_delay + \"air time\" * 2'");

@@ -41,21 +41,24 @@ Error input_type(const std::string& name, const std::string& what) {
   return fail(Code::kInvalidInput, "onnx.input_type", "column \"{}\" {}", shown(name), what);
 }
 
-class OrtModel final : public Model {
+class GraphModel final : public Model {
  public:
-  OrtModel(const RuntimeApi& runtime, std::int64_t at_once)
-      : runtime_(runtime),
-        api_(*runtime.table),
-        session_(runtime.table->ReleaseSession),
-        at_once_(at_once) {}
+  GraphModel(const RuntimeApi& runtime, std::int64_t at_once)
+      : runtime_(&runtime), session_(runtime.table->ReleaseSession), at_once_(at_once) {}
+  GraphModel(std::unique_ptr<const Executor> executor, std::int64_t at_once)
+      : session_(nullptr),
+        at_once_(at_once),
+        inputs_(executor->inputs()),
+        outputs_(executor->outputs()),
+        executor_(std::move(executor)) {}
 
   Status open(std::string_view bytes, Engine engine) {
-    TRY_STATUS(open_session(runtime_, bytes, session_));
+    TRY_STATUS(open_session(*runtime_, bytes, session_));
     TRY(inputs_, read_ports(Direction::kInput));
     TRY(outputs_, read_ports(Direction::kOutput));
     for (const Port& each : inputs_) input_names_.push_back(each.name.c_str());
     for (const Port& each : outputs_) output_names_.push_back(each.name.c_str());
-    if (engine == Engine::kColumns) executor_ = Executor::make(runtime_, bytes, session_.get());
+    if (engine != Engine::kRuntime) executor_ = Executor::make(*runtime_, bytes, session_.get());
     return {};
   }
 
@@ -107,12 +110,13 @@ class OrtModel final : public Model {
       TRY(const auto columns, columns_of(inputs));
       return answer(columns, inputs.front().shape.front());
     }
+    if (runtime_ == nullptr) return input_type("inputs", "are not the same number of rows");
     std::vector<Held<OrtValue>> values;
     values.reserve(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
-      values.emplace_back(api_.ReleaseValue);
+      values.emplace_back(api().ReleaseValue);
       TRY_STATUS(check(inputs[i], inputs_[i]));
-      TRY_STATUS(view_tensor(runtime_, inputs[i], values.back()));
+      TRY_STATUS(view_tensor(*runtime_, inputs[i], values.back()));
     }
     return answer(values);
   }
@@ -222,11 +226,11 @@ class OrtModel final : public Model {
   }
 
   Status ran(OrtStatus* status) const {
-    return checked(api_, status, Code::kInvalidInput, kRunFailed);
+    return checked(api(), status, Code::kInvalidInput, kRunFailed);
   }
 
   Result<std::vector<Port>> read_ports(Direction direction) const {
-    TRY(const auto ports, ports_of(runtime_, session_.get(), direction));
+    TRY(const auto ports, ports_of(*runtime_, session_.get(), direction));
     std::vector<Port> out;
     for (const RuntimePort& each : ports) {
       const auto type = type_of_element(each.element);
@@ -305,8 +309,8 @@ class OrtModel final : public Model {
     values.reserve(inputs_.size());
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       TRY(const BatchColumn* column, column_for(batch, i));
-      values.emplace_back(api_.ReleaseValue);
-      if (range.rows > 0) TRY_STATUS(view_rows(runtime_, *column, range, values.back()));
+      values.emplace_back(api().ReleaseValue);
+      if (range.rows > 0) TRY_STATUS(view_rows(*runtime_, *column, range, values.back()));
     }
     return values;
   }
@@ -320,8 +324,8 @@ class OrtModel final : public Model {
     std::vector<OrtValue*> raw;
     for (const auto& each : answers) raw.push_back(each.get());
     const Status done =
-        ran(api_.Run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
-                     output_names_.data(), output_names_.size(), raw.data()));
+        ran(api().Run(session_.get(), nullptr, input_names_.data(), in.data(), in.size(),
+                      output_names_.data(), output_names_.size(), raw.data()));
     for (std::size_t i = 0; i < raw.size(); ++i) {
       if (answers[i].get() == nullptr) *answers[i].slot() = raw[i];
     }
@@ -338,31 +342,33 @@ class OrtModel final : public Model {
     std::vector<Held<OrtValue>> answers;
     answers.reserve(outputs_.size());
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
-      answers.emplace_back(api_.ReleaseValue);
+      answers.emplace_back(api().ReleaseValue);
       if (is_copied(i)) continue;
-      TRY_STATUS(view_answer(runtime_, outputs[i], range, answers.back()));
+      TRY_STATUS(view_answer(*runtime_, outputs[i], range, answers.back()));
     }
     TRY_STATUS(run_raw(values, answers));
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
       if (!is_copied(i)) continue;
-      TRY_STATUS(copy_rows_out(runtime_, answers[i].get(), range, outputs[i]));
+      TRY_STATUS(copy_rows_out(*runtime_, answers[i].get(), range, outputs[i]));
     }
     return {};
   }
 
   Result<std::vector<Tensor>> answer(const std::vector<Held<OrtValue>>& inputs) const {
     std::vector<Held<OrtValue>> answers;
-    for (std::size_t i = 0; i < outputs_.size(); ++i) answers.emplace_back(api_.ReleaseValue);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) answers.emplace_back(api().ReleaseValue);
     TRY_STATUS(run_raw(inputs, answers));
     std::vector<Tensor> out(answers.size());
     for (std::size_t i = 0; i < answers.size(); ++i) {
-      TRY_STATUS(copy_out(runtime_, answers[i].get(), outputs_[i].type, out[i]));
+      TRY_STATUS(copy_out(*runtime_, answers[i].get(), outputs_[i].type, out[i]));
     }
     return out;
   }
 
-  const RuntimeApi& runtime_;
-  const OrtApi& api_;
+  const OrtApi& api() const { return *runtime_->table; }
+
+  /// Null where all is run by columns; so is the session then.
+  const RuntimeApi* runtime_ = nullptr;
   Held<OrtSession> session_;
   std::int64_t at_once_;
   std::vector<Port> inputs_;
@@ -387,8 +393,14 @@ void append(Tensor part, Tensor& out) {
 
 Result<std::unique_ptr<Model>> Model::load(std::string_view bytes, std::int64_t at_once,
                                            Engine engine) {
+  if (engine == Engine::kOwnColumns) {
+    auto executor = Executor::make_alone(bytes);
+    if (executor != nullptr) {
+      return std::unique_ptr<Model>(std::make_unique<GraphModel>(std::move(executor), at_once));
+    }
+  }
   TRY(const RuntimeApi* runtime, runtime_api());
-  auto model = std::make_unique<OrtModel>(*runtime, at_once);
+  auto model = std::make_unique<GraphModel>(*runtime, at_once);
   TRY_STATUS(model->open(bytes, engine));
   return std::unique_ptr<Model>(std::move(model));
 }

@@ -26,6 +26,9 @@ inline constexpr std::int64_t kFeatureRowsAtOnce = 1024;
 enum class Engine {
   /// Kingpost's own columns as far as they go (src/engines/onnx/columns), then the runtime.
   kColumns,
+  /// The same for a graph that this process has made: the runtime, which takes long to open, is not
+  /// asked to read it, unless columns don't go all the way.
+  kOwnColumns,
   /// ONNX Runtime all of it: what the other is compared with.
   kRuntime,
 };

@@ -161,6 +161,13 @@ void make_room(std::vector<T>& values, std::int64_t more) {
   if (wanted > values.capacity()) values.reserve(std::max(wanted, values.capacity() * 2));
 }
 
+void put_nulls(const ArrowArray& array, std::int64_t from, std::int64_t rows, double* to) {
+  if (array.null_count == 0 || array.buffers[0] == nullptr) return;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    if (!bit(array.buffers[0], from + r)) to[r] = kNull;
+  }
+}
+
 // The usual columns, without a look at the type of each cell. Requires: float64, or whole numbers
 // of 32 bits at most.
 template <typename T>
@@ -172,10 +179,28 @@ void append_plain(const ArrowArray& array, std::int64_t from, std::int64_t rows,
   for (std::int64_t r = 0; r < rows; ++r) {
     to[r] = static_cast<double>(element<T>(array, 1, from + r));
   }
-  if (array.null_count == 0 || array.buffers[0] == nullptr) return;
+  put_nulls(array, from, rows, to);
+}
+
+// Whole numbers of 64 bits and times in microseconds. False, and nothing is added, where one of
+// them may be no float64.
+bool append_exact(const ArrowArray& array, std::int64_t from, std::int64_t rows,
+                  std::vector<double>& out) {
+  const std::size_t start = out.size();
+  out.resize(start + static_cast<std::size_t>(rows));
+  double* to = out.data() + start;
+  bool exact = true;
   for (std::int64_t r = 0; r < rows; ++r) {
-    if (!bit(array.buffers[0], from + r)) to[r] = kNull;
+    const auto value = element<std::int64_t>(array, 1, from + r);
+    exact = exact && value <= kExact && value >= -kExact;
+    to[r] = static_cast<double>(value);
   }
+  if (!exact) {
+    out.resize(start);
+    return false;
+  }
+  put_nulls(array, from, rows, to);
+  return true;
 }
 
 template <typename Offset>
@@ -206,11 +231,14 @@ Status append_column(const ArrowSchema& schema, const ArrowArray& array, std::in
                 "cannot read column \"{}\" of Arrow type {}", shown(out.name), schema.format);
   }
   make_room(out.numbers, rows);
-  if (std::string_view(schema.format) == "g") {
+  const std::string_view format = schema.format;
+  const bool is_long = format == "l" || starts_with(format, "tsu");
+  if (is_long && append_exact(array, from, rows, out.numbers)) return {};
+  if (format == "g") {
     append_plain<double>(array, from, rows, out.numbers);
     return {};
   }
-  if (std::string_view(schema.format) == "i") {
+  if (format == "i") {
     append_plain<std::int32_t>(array, from, rows, out.numbers);
     return {};
   }

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "engines/sql/plain_functions.h"
 #include "engines/sql/types.h"
 
 namespace kingpost::sql {
@@ -40,23 +41,53 @@ struct FunctionFacts {
   bool is_unstable = false;
 };
 
-// The engine's catalogue is long to look through, and what it says of a function that it has does
-// not change while the process lives.
-std::optional<FunctionFacts> facts_of_function(Session& session, const std::string& name) {
-  static std::mutex mutex;
-  static std::map<std::string, FunctionFacts, std::less<>> known;
-  const std::lock_guard lock(mutex);
-  if (const auto found = known.find(name); found != known.end()) return found->second;
-  const auto rows = session.query(
-      format("SELECT count(*) FILTER (function_type='aggregate') AS aggregates, count(*) FILTER "
-             "(function_type IN ('scalar', 'macro')) AS others, count(*) FILTER (stability <> "
-             "'CONSISTENT') AS unstable FROM duckdb_functions() WHERE function_name={}",
-             literal(name)));
-  if (!rows) return std::nullopt;
-  const FunctionFacts facts{rows->integer(0, "aggregates") > 0, rows->integer(0, "others") > 0,
-                            rows->integer(0, "unstable") > 0};
-  if (facts.is_aggregate || facts.is_scalar) known.emplace(name, facts);
-  return facts;
+// What the engine's catalogue says of its functions. It takes as long to look through for one as
+// for all, and what it says of one that it has does not change while the process lives.
+class Catalogue {
+ public:
+  std::optional<FunctionFacts> find(Session& session, const std::string& name) {
+    if (is_plain_function(name)) return kPlain;
+    const std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(name); found != known_.end()) return found->second;
+    // Functions and macros may have come since.
+    const std::string where = has_all_ ? " WHERE function_name=" + literal(name) : std::string();
+    if (!add(session, where)) return std::nullopt;
+    has_all_ = true;
+    const auto found = known_.find(name);
+    return found == known_.end() ? FunctionFacts() : found->second;
+  }
+
+  void add_plain(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    known_.insert_or_assign(std::string(name), kPlain);
+  }
+
+ private:
+  static constexpr FunctionFacts kPlain{false, true, false};
+
+  bool add(Session& session, const std::string& where) {
+    const auto rows = session.query(
+        format("SELECT function_name AS name, count(*) FILTER (function_type='aggregate') AS "
+               "aggregates, count(*) FILTER (function_type IN ('scalar', 'macro')) AS others, "
+               "count(*) FILTER (stability <> 'CONSISTENT') AS unstable FROM duckdb_functions(){} "
+               "GROUP BY 1",
+               where));
+    for (std::size_t r = 0; rows && r < rows->size(); ++r) {
+      known_[rows->text(r, "name")] = {rows->integer(r, "aggregates") > 0,
+                                       rows->integer(r, "others") > 0,
+                                       rows->integer(r, "unstable") > 0};
+    }
+    return rows.has_value();
+  }
+
+  std::mutex mutex_;
+  std::map<std::string, FunctionFacts, std::less<>> known_;
+  bool has_all_ = false;
+};
+
+Catalogue& catalogue() {
+  static Catalogue out;
+  return out;
 }
 
 class Checker {
@@ -213,7 +244,7 @@ class Checker {
   void function(const Json& tree) {
     const std::string& name = tree["function_name"].text();
     if (tree["is_operator"].boolean()) return;
-    const auto facts = facts_of_function(session_, lower(name));
+    const auto facts = catalogue().find(session_, lower(name));
     if (!facts) return;
     const std::size_t at = offset_of(tree);
     if (!facts->is_aggregate && !facts->is_scalar) return unknown_function(name, at);
@@ -279,6 +310,12 @@ std::string empty_table(const records::TableSchema& scope) {
   }
   const std::string list = columns.empty() ? "NULL AS \"\"" : join(columns, ", ");
   return format("(SELECT {} LIMIT 0) AS {}", list, identifier(scope.name));
+}
+
+Status define_macro(Session& session, std::string_view name, std::string_view definition) {
+  TRY_STATUS(session.run(format("CREATE OR REPLACE TEMPORARY MACRO {}{}", name, definition)));
+  catalogue().add_plain(name);
+  return {};
 }
 
 std::optional<Expression> check_expression(Session& session, const Node& node,

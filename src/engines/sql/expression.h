@@ -44,6 +44,10 @@ std::optional<Expression> check_condition(Session& session, const Node& node,
                                           const records::TableSchema& scope, std::string_view owner,
                                           Faults& faults);
 
+/// Defines a macro of this program for the session, as SQL: "(t) AS hour(t)". It must give the same
+/// answer for the same row.
+Status define_macro(Session& session, std::string_view name, std::string_view definition);
+
 /// FROM item without rows that has the columns and types of `scope`.
 std::string empty_table(const records::TableSchema& scope);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <mutex>
 
 #include "base/files.h"
 #include "base/library.h"
@@ -116,37 +117,99 @@ Error engine_error(const std::string& raw) {
   return fail(Code::kInvalidInput, "engine.query_failed", "{}", message.text).at(place);
 }
 
-class AdbcSession final : public Session {
+// The engine itself, and the connections to it that a cancel must reach.
+class Engine {
  public:
-  explicit AdbcSession(std::string temp_folder) : temp_folder_(std::move(temp_folder)) {}
-  ~AdbcSession() override {
+  explicit Engine(std::string temp_folder) : temp_folder_(std::move(temp_folder)) {}
+  ~Engine() {
     Fault fault;
-    if (connected_) AdbcConnectionRelease(&connection_, &fault.error);
     if (opened_) AdbcDatabaseRelease(&database_, &fault.error);
     // Only an empty one goes; what the engine spilled it has removed itself.
     if (!temp_folder_.empty()) ::rmdir(temp_folder_.c_str());
   }
-  AdbcSession(const AdbcSession&) = delete;
-  AdbcSession& operator=(const AdbcSession&) = delete;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
-  Status connect(const std::string& driver) {
+  Status open(const std::string& driver) {
+    driver_ = driver;
     Fault fault;
     const auto option = [&](const char* key, const char* value) {
       return AdbcDatabaseSetOption(&database_, key, value, &fault.error) == ADBC_STATUS_OK;
     };
-    bool fine = AdbcDatabaseNew(&database_, &fault.error) == ADBC_STATUS_OK;
-    opened_ = fine;
-    fine = fine && option("driver", driver.c_str()) && option("entrypoint", "duckdb_adbc_init") &&
-           option("path", ":memory:") &&
-           AdbcDatabaseInit(&database_, &fault.error) == ADBC_STATUS_OK &&
-           AdbcConnectionNew(&connection_, &fault.error) == ADBC_STATUS_OK;
-    connected_ = fine;
-    fine = fine && AdbcConnectionInit(&connection_, &database_, &fault.error) == ADBC_STATUS_OK;
-    if (fine) return {};
+    opened_ = AdbcDatabaseNew(&database_, &fault.error) == ADBC_STATUS_OK;
+    if (opened_ && option("driver", driver.c_str()) && option("entrypoint", "duckdb_adbc_init") &&
+        option("path", ":memory:") &&
+        AdbcDatabaseInit(&database_, &fault.error) == ADBC_STATUS_OK) {
+      return {};
+    }
+    return unavailable(fault);
+  }
+
+  Status connect(AdbcConnection& connection) {
+    Fault fault;
+    if (AdbcConnectionNew(&connection, &fault.error) != ADBC_STATUS_OK ||
+        AdbcConnectionInit(&connection, &database_, &fault.error) != ADBC_STATUS_OK) {
+      return unavailable(fault);
+    }
+    const std::lock_guard lock(mutex_);
+    connections_.push_back(&connection);
+    return {};
+  }
+
+  void release(AdbcConnection& connection) {
+    const std::lock_guard lock(mutex_);
+    std::erase(connections_, &connection);
+    Fault fault;
+    if (connection.private_data != nullptr) AdbcConnectionRelease(&connection, &fault.error);
+  }
+
+  void cancel() {
+    const std::lock_guard lock(mutex_);
+    for (AdbcConnection* each : connections_) {
+      Fault fault;
+      AdbcConnectionCancel(each, &fault.error);
+    }
+  }
+
+ private:
+  Error unavailable(const Fault& fault) const {
     return fail(Code::kUnavailable, "engine.unavailable",
-                "could not open the SQL engine \"{}\": {}", driver, shown(fault.text(), 300))
+                "could not open the SQL engine \"{}\": {}", driver_, shown(fault.text(), 300))
         .hint("run `kingpost doctor`");
   }
+
+  std::string temp_folder_;
+  std::string driver_;
+  AdbcDatabase database_{};
+  bool opened_ = false;
+  std::mutex mutex_;
+  std::vector<AdbcConnection*> connections_;
+};
+
+// What each connection has for itself.
+Status configure(Session& session) {
+  for (const auto* setting :
+       {"enable_progress_bar=false", "errors_as_json=true", "TimeZone='UTC'"}) {
+    TRY_STATUS(session.run(format("SET {}", setting)));
+  }
+  return {};
+}
+
+class AdbcSession final : public Session {
+ public:
+  explicit AdbcSession(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+  ~AdbcSession() override { engine_->release(connection_); }
+  AdbcSession(const AdbcSession&) = delete;
+  AdbcSession& operator=(const AdbcSession&) = delete;
+
+  static Result<std::unique_ptr<Session>> open(const std::shared_ptr<Engine>& engine) {
+    auto session = std::make_unique<AdbcSession>(engine);
+    TRY_STATUS(engine->connect(session->connection_));
+    TRY_STATUS(configure(*session));
+    return std::unique_ptr<Session>(std::move(session));
+  }
+
+  Result<std::unique_ptr<Session>> beside() override { return open(engine_); }
 
   Status run(const std::string& statement) override {
     Stream stream;
@@ -198,10 +261,7 @@ class AdbcSession final : public Session {
     return {};
   }
 
-  void cancel() override {
-    Fault fault;
-    AdbcConnectionCancel(&connection_, &fault.error);
-  }
+  void cancel() override { engine_->cancel(); }
 
  private:
   Status execute(const std::string& text, Stream& stream) {
@@ -259,26 +319,19 @@ class AdbcSession final : public Session {
     return {};
   }
 
-  std::string temp_folder_;
-  AdbcDatabase database_{};
+  std::shared_ptr<Engine> engine_;
   AdbcConnection connection_{};
-  bool opened_ = false;
-  bool connected_ = false;
 };
 
 // With a single thread the engine writes Parquet through another operator, which cuts row groups
 // elsewhere; from two threads on, the bytes are the same for any number of them.
 constexpr int kLeastThreads = 2;
 
-Status configure(Session& session, const EngineConfig& config) {
-  std::vector<std::string> settings = {"autoinstall_known_extensions=false",
-                                       "autoload_known_extensions=false",
-                                       "allow_community_extensions=false",
-                                       "preserve_insertion_order=true",
-                                       "enable_progress_bar=false",
-                                       "errors_as_json=true",
-                                       "TimeZone='UTC'",
-                                       "temp_directory=" + literal(config.temp_folder)};
+Status configure_engine(Session& session, const EngineConfig& config) {
+  std::vector<std::string> settings = {
+      "autoinstall_known_extensions=false", "autoload_known_extensions=false",
+      "allow_community_extensions=false", "preserve_insertion_order=true",
+      "temp_directory=" + literal(config.temp_folder)};
   if (!config.memory.empty()) settings.push_back("memory_limit=" + literal(config.memory));
   if (config.threads > 0) {
     settings.push_back(format("threads={}", std::max(config.threads, kLeastThreads)));
@@ -318,10 +371,11 @@ Result<std::unique_ptr<Session>> Session::open(const EngineConfig& config) {
     return fail(Code::kUnavailable, "engine.driver_missing", "libduckdb.so was not found")
         .hint("keep the folder `lib` beside the program, or name its folder in KINGPOST_DRIVERS");
   }
-  auto session = std::make_unique<AdbcSession>(config.temp_folder);
-  TRY_STATUS(session->connect(driver));
-  TRY_STATUS(configure(*session, config));
-  return std::unique_ptr<Session>(std::move(session));
+  const auto engine = std::make_shared<Engine>(config.temp_folder);
+  TRY_STATUS(engine->open(driver));
+  TRY(auto session, AdbcSession::open(engine));
+  TRY_STATUS(configure_engine(*session, config));
+  return session;
 }
 
 }  // namespace kingpost::sql

@@ -61,7 +61,11 @@ class Session {
   /// Appends a batch to the temporary table `table`, which is made when it is not there: numbers as
   /// DOUBLE with NaN as null, texts as VARCHAR.
   virtual Status append(const std::string& table, const records::Batch& batch) = 0;
-  /// Ends the statement that is running, from any thread.
+  /// Another session of the same engine, with its settings, threads and memory: a statement of it
+  /// runs beside one of this, on another thread. Temporary tables and macros are each session's
+  /// own. Fails as `open` does.
+  virtual Result<std::unique_ptr<Session>> beside() = 0;
+  /// Ends the statements that are running, those of sessions beside this one too; from any thread.
   virtual void cancel() = 0;
 
  protected:

@@ -108,6 +108,52 @@ TEST_F(Session, CancelEndsAStatement) {
   EXPECT_EQ(rows("SELECT 1 AS one").integer(0, "one"), 1);
 }
 
+TEST_F(Session, OneBesideSharesTheEngine) {
+  ASSERT_TRUE(harness.session->run("SET memory_limit='123MB'"));
+  ASSERT_TRUE(harness.session->run("CREATE TABLE shared AS SELECT 7 AS x"));
+  ASSERT_TRUE(harness.session->run("CREATE TEMP TABLE own AS SELECT 1 AS x"));
+  const auto beside = harness.session->beside();
+  ASSERT_TRUE(beside.has_value());
+  const auto found = (*beside)->query(
+      "SELECT x, current_setting('TimeZone') AS zone, current_setting('memory_limit') AS memory "
+      "FROM shared");
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->integer(0, "x"), 7);
+  EXPECT_EQ(found->text(0, "zone"), "UTC");
+  EXPECT_EQ(found->text(0, "memory"),
+            rows("SELECT current_setting('memory_limit') AS memory").text(0, "memory"));
+  const auto fault = (*beside)->query("SELECT x FROM own");
+  ASSERT_FALSE(fault.has_value());
+  EXPECT_EQ(fault.error().place().column, 14);
+}
+
+TEST_F(Session, TwoAtWorkAtOnceAreBothCancelled) {
+  const auto beside = harness.session->beside();
+  ASSERT_TRUE(beside.has_value());
+  const std::string endless =
+      "SELECT count(*) FROM range(100000000) a, range(100000) b WHERE a.range * b.range = 7";
+  std::atomic<int> running{2};
+  std::thread canceller([&] {
+    while (running > 0) {
+      harness.session->cancel();
+      std::this_thread::yield();
+    }
+  });
+  kingpost::Status other;
+  std::thread worker([&] {
+    other = (*beside)->run(endless);
+    --running;
+  });
+  const auto result = harness.session->run(endless);
+  --running;
+  worker.join();
+  canceller.join();
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().id(), "run.cancelled");
+  ASSERT_FALSE(other.has_value());
+  EXPECT_EQ(other.error().id(), "run.cancelled");
+}
+
 TEST_F(Session, HostileNamesAndTexts) {
   const std::string name = "a\"; DROP TABLE x; --";
   const std::string text = "it's '' \\ \n";

@@ -40,7 +40,6 @@ class Extraction {
     outcome_.output = context_.input;
     RowLabels labels(table_, target_);
     TRY_STATUS(extract("", kTrain, &labels));
-    TRY_STATUS(labels.write(context_, outcome_.output));
     TRY_STATUS(extract_folds());
     return std::move(outcome_);
   }
@@ -71,7 +70,7 @@ class Extraction {
     };
     auto treatments =
         treatments_of(context_.section, columns_, held_back(context_.pipeline), type_of);
-    const FitRows rows{from_table(context_, table_, true), fitted_on,
+    const FitRows rows{from_table(context_, table_, true), fitted_on, table_.rows,
                        context_.settings.engine.threads};
     TRY(const auto fits, fit_features(context_.sql, rows, target_, label_sql(target_),
                                       treatments.features, treatments.left_out));
@@ -89,7 +88,9 @@ class Extraction {
     TRY(auto matrix,
         write_matrix(context_, table_,
                      {featurizer, fits, fitted_on, format("matrix{}.npy", fold), labels}));
-    outcome_.output.put(std::move(matrix));
+    std::vector<Finished> finished = {std::move(matrix)};
+    if (labels != nullptr) TRY_STATUS(labels->write(context_, finished));
+    TRY_STATUS(seal_files(context_, finished, outcome_.output));
     Json fitted = Json::array();
     for (std::size_t i = 0; i < fits.size(); ++i) {
       fitted.push(fit_json(treatments.features[i], fits[i]));

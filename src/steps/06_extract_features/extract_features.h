@@ -7,7 +7,7 @@
 
 namespace kingpost::steps::extract_features {
 
-inline constexpr int kVersion = 2;
+inline constexpr int kVersion = 3;
 
 const Field& spec();
 void check(CheckContext& context);

@@ -115,6 +115,46 @@ TEST_F(ExtractFeatures, QuantilesAreThoseOfTheSortedValues) {
   }
 }
 
+TEST_F(ExtractFeatures, MomentsAreThoseOfTheValues) {
+  // Far from zero, some missing, a number of rows that is no multiple of eight, and so large that
+  // their sum is no number.
+  harness.add_table(
+      "training",
+      "SELECT 1e9 + (h % 1000) / 7.0 AS far, CASE WHEN h % 3 > 0 THEN (h % 100) - 40.25 END AS "
+      "part, CASE WHEN h % 2 = 0 THEN 1.5e308 ELSE 1e308 END AS huge, 3.0 AS same, true AS y, "
+      "'train' AS _split FROM (SELECT CAST(hash(i) % 1000003 AS BIGINT) AS h FROM range(5003) AS "
+      "r(i))");
+  section(
+      "{columns: [{name: far, type: number, scale: zscore}, {name: part, type: number, missing: "
+      "mean, scale: zscore}, {name: huge, type: number, missing: mean}, {name: same, type: number, "
+      "scale: zscore}]}");
+  const auto fits_with = [&](int threads) {
+    harness.settings.engine.threads = threads;
+    return *harness.objects->read(run().output.find_file("features.json")->digest);
+  };
+  const std::string text = fits_with(2);
+  EXPECT_EQ(text, fits_with(1));
+  EXPECT_EQ(text, fits_with(7));
+  const auto json = parse_json(text);
+  const auto& fits = (*json)["fits"].items();
+  const std::string from = harness.objects->path_of(harness.input.find("training")->digest);
+  // The second moment about a point near the mean loses no digits.
+  const auto exact = harness.session->query(
+      "SELECT avg(h1 - 1e9) AS m, stddev_pop(h1 - 1e9) AS s, avg(h2) AS m2, stddev_pop(h2) AS s2, "
+      "avg(h3 / 1e308) AS m3 FROM (SELECT far AS h1, part AS h2, huge AS h3 FROM read_parquet('" +
+      from + "'))");
+  ASSERT_TRUE(exact.has_value());
+  const auto want = [&](const char* name) { return exact->at(0, name).number(); };
+  EXPECT_NEAR(fits[0]["center"].number() - 1e9, want("m"), 1e-6);
+  EXPECT_NEAR(fits[0]["scale"].number(), want("s"), 1e-6 * want("s"));
+  EXPECT_NEAR(fits[1]["center"].number(), want("m2"), 1e-12);
+  EXPECT_NEAR(fits[1]["fill"].number(), want("m2"), 1e-12);
+  EXPECT_NEAR(fits[1]["scale"].number(), want("s2"), 1e-12 * want("s2"));
+  EXPECT_NEAR(fits[2]["fill"].number() / 1e308, want("m3"), 1e-12);
+  EXPECT_EQ(fits[3]["center"].number(), 3);
+  EXPECT_EQ(fits[3]["scale"].number(), 1);
+}
+
 TEST_F(ExtractFeatures, ScalesAndClipsAndLogarithms) {
   table();
   section(

@@ -3,9 +3,12 @@
 #include "steps/06_extract_features/fit.h"
 
 #include <algorithm>
+#include <array>
 
+#include "base/parallel.h"
 #include "base/text.h"
 #include "engines/sql/dialect.h"
+#include "steps/06_extract_features/expression/compiler.h"
 #include "steps/06_extract_features/fit_numbers.h"
 #include "steps/06_extract_features/target_encoding.h"
 
@@ -78,32 +81,45 @@ void encode_shares(CategoryFit& fit) {
   for (const Level& level : fit.levels) fit.encoded.push_back(share(level.rows));
 }
 
-Result<Fit> fit_category(sql::Session& session, const FitRows& rows, const Treatment& feature) {
-  Fit out;
-  if (feature.kind != Kind::kCategory) return out;
-  TRY_STATUS(fit_levels(session, rows, feature, out.category));
-  if (feature.encode == Encode::kOrdinal) encode_ranks(out.category);
-  if (feature.encode == Encode::kFrequency) encode_shares(out.category);
-  return out;
+Status fit_categories(sql::Session& session, const FitRows& rows,
+                      const std::vector<Treatment>& features, std::vector<Fit>& fits) {
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    const Treatment& feature = features[i];
+    if (feature.kind != Kind::kCategory) continue;
+    CategoryFit& fit = fits[i].category;
+    TRY_STATUS(fit_levels(session, rows, feature, fit));
+    if (feature.encode == Encode::kOrdinal) encode_ranks(fit);
+    if (feature.encode == Encode::kFrequency) encode_shares(fit);
+  }
+  return {};
 }
 
-// Categories that are none are taken out of `features`.
-Result<std::vector<Fit>> fit_categories(sql::Session& session, const FitRows& rows,
-                                        std::vector<Treatment>& features,
-                                        std::vector<LeftOut>& left_out) {
-  std::vector<Treatment> kept;
-  std::vector<Fit> fits;
-  for (Treatment& feature : features) {
-    TRY(Fit fit, fit_category(session, rows, feature));
-    if (is_no_category(feature, fit.category)) {
-      left_out.push_back({feature.name, "nearly every row has a value of its own"});
+// Beside the categories' queries, in a session of their own.
+Status fit_numbers_beside(sql::Session& session, const FitRows& rows, const Numbers& numbers) {
+  if (numbers.features.empty()) return {};
+  if (threads_or_all(rows.threads) == 1) return fit_numbers(session, rows, numbers);
+  TRY(const auto own, session.beside());
+  TRY_STATUS(define_functions(*own));
+  return fit_numbers(*own, rows, numbers);
+}
+
+// Takes out of `features` the categories that are none.
+void leave_out(std::vector<Treatment>& features, std::vector<Fit>& fits,
+               std::vector<LeftOut>& left_out) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    if (is_no_category(features[i], fits[i].category)) {
+      left_out.push_back({features[i].name, "nearly every row has a value of its own"});
       continue;
     }
-    kept.push_back(std::move(feature));
-    fits.push_back(std::move(fit));
+    if (kept != i) {
+      features[kept] = std::move(features[i]);
+      fits[kept] = std::move(fits[i]);
+    }
+    ++kept;
   }
-  features = std::move(kept);
-  return fits;
+  features.resize(kept);
+  fits.resize(kept);
 }
 
 }  // namespace
@@ -121,15 +137,22 @@ Result<std::vector<Fit>> fit_features(sql::Session& session, const FitRows& rows
                                       const records::Target& target, const std::string& label,
                                       std::vector<Treatment>& features,
                                       std::vector<LeftOut>& left_out) {
-  TRY(auto fits, fit_categories(session, rows, features, left_out));
-  TRY_STATUS(encode_targets(session, rows, target, label, features, fits));
+  std::vector<Fit> fits(features.size());
   Numbers numbers;
   for (std::size_t i = 0; i < features.size(); ++i) {
     if (features[i].kind != Kind::kNumber) continue;
     numbers.features.push_back(&features[i]);
     numbers.fits.push_back(&fits[i].number);
   }
-  TRY_STATUS(fit_numbers(session, rows, numbers));
+  std::array<Status, 2> done;
+  parallel(done.size(), rows.threads, [&](std::size_t i) {
+    done[i] = i == 0 ? fit_categories(session, rows, features, fits)
+                     : fit_numbers_beside(session, rows, numbers);
+  });
+  TRY_STATUS(std::move(done[0]));
+  leave_out(features, fits, left_out);
+  TRY_STATUS(encode_targets(session, rows, target, label, features, fits));
+  TRY_STATUS(std::move(done[1]));
   return fits;
 }
 

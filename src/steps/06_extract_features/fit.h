@@ -62,6 +62,8 @@ struct FitRows {
   std::string from;
   /// Condition on its rows.
   std::string where;
+  /// At least as many as there are.
+  std::int64_t most = 0;
   /// 0: as many as the machine has. The fits do not depend on it.
   int threads = 0;
 };

@@ -4,13 +4,16 @@
 #include "steps/06_extract_features/fit_numbers.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
-#include <optional>
+#include <span>
 
+#include "base/large_vector.h"
 #include "base/parallel.h"
 #include "base/text.h"
+#include "steps/06_extract_features/expression/compiler.h"
 #include "steps/ordered_rows.h"
 
 namespace kingpost::steps::extract_features {
@@ -41,19 +44,69 @@ Error infinite(const Treatment& feature) {
       .hint("give it clip_min and clip_max, or use the median and scale: robust");
 }
 
-struct Moments {
-  double n = 0;
-  double mean = 0;
-  double squares = 0;
+// Sums that do not wait for each other: a value belongs to the lane of its place, and the lanes are
+// added in one order, so that the sum depends on the values and their order alone.
+constexpr std::size_t kLanes = 8;
+using Lanes = std::array<double, kLanes>;
 
-  // Welford (1962), in the order of the rows.
-  void add(double value) {
-    n += 1;
-    const double delta = value - mean;
-    mean += delta / n;
-    squares += delta * (value - mean);
+// Calls `of(lane, value)` with each value, in order.
+template <typename Of>
+void each_lane(std::span<const double> values, const Of& of) {
+  const std::size_t whole = values.size() / kLanes * kLanes;
+  for (std::size_t i = 0; i < whole; i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) of(lane, values[i + lane]);
   }
+  for (std::size_t i = whole; i < values.size(); ++i) of(i - whole, values[i]);
+}
+
+double sum_of(const Lanes& lanes) {
+  return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+         ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+}
+
+struct Ends {
+  double least = 0;
+  double most = 0;
 };
+
+// A zero has no sign. Requires: there is a value, and none is NaN.
+Ends ends_of(std::span<const double> values) {
+  Lanes least;
+  Lanes most;
+  least.fill(values.front());
+  most.fill(values.front());
+  each_lane(values, [&](std::size_t lane, double value) {
+    least[lane] = std::min(least[lane], value);
+    most[lane] = std::max(most[lane], value);
+  });
+  return {*std::min_element(least.begin(), least.end()) + 0.0,
+          *std::max_element(most.begin(), most.end()) + 0.0};
+}
+
+// Requires: the values are finite.
+double mean_of(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  Lanes sums = {};
+  each_lane(values, [&](std::size_t lane, double value) { sums[lane] += value; });
+  if (const double sum = sum_of(sums); std::isfinite(sum)) return sum / n;
+  sums = {};
+  each_lane(values, [&](std::size_t lane, double value) { sums[lane] += value / n; });
+  return sum_of(sums);
+}
+
+// The corrected two-pass algorithm (Chan, Golub and LeVeque 1983).
+double variance_of(std::span<const double> values, double mean) {
+  const auto n = static_cast<double>(values.size());
+  Lanes squares = {};
+  Lanes rests = {};
+  each_lane(values, [&](std::size_t lane, double value) {
+    const double away = value - mean;
+    squares[lane] += away * away;
+    rests[lane] += away;
+  });
+  const double rest = sum_of(rests);
+  return std::max(0.0, sum_of(squares) - rest * rest / n) / n;
+}
 
 // Sign, exponent and first bits of a value: never less for a greater one.
 std::size_t rough(double value) {
@@ -64,7 +117,7 @@ std::size_t rough(double value) {
 
 // The value that would stand at this place if all were sorted; a zero has no sign. One pass counts
 // the values that are roughly the same, and few are left to select from.
-double value_at(const std::vector<double>& values, std::size_t place) {
+double value_at(std::span<const double> values, std::size_t place) {
   std::vector<std::size_t> counts(std::size_t{1} << 16U);
   for (const double value : values) ++counts[rough(value)];
   std::size_t wanted = 0;
@@ -79,7 +132,7 @@ double value_at(const std::vector<double>& values, std::size_t place) {
 }
 
 // The least value that a share of all is not above.
-double quantile(const std::vector<double>& values, double share) {
+double quantile(std::span<const double> values, double share) {
   const auto n = static_cast<double>(values.size());
   const double above = std::floor(n - n * share);
   return value_at(values, static_cast<std::size_t>(std::max(1.0, n - above)) - 1);
@@ -89,20 +142,19 @@ double width_or_one(double width) {
   return width > 0 && std::isfinite(width) ? width : 1;
 }
 
-Status fit_moments(const Treatment& feature, const std::vector<double>& values, NumberFit& out) {
+Status fit_moments(const Treatment& feature, std::span<const double> values, NumberFit& out) {
   if (feature.missing != Missing::kMean && feature.scale != Scale::kZscore) return {};
   if (!std::isfinite(out.least) || !std::isfinite(out.most)) return infinite(feature);
-  Moments moments;
-  for (const double value : values) moments.add(value);
-  if (feature.missing == Missing::kMean) out.fill = moments.mean;
+  const double mean = mean_of(values);
+  if (feature.missing == Missing::kMean) out.fill = mean;
   if (feature.scale != Scale::kZscore) return {};
-  out.center = moments.mean;
-  out.scale = width_or_one(std::sqrt(moments.squares / moments.n));
+  out.center = mean;
+  out.scale = width_or_one(std::sqrt(variance_of(values, mean)));
   return {};
 }
 
 // `values` are all that are not null, in the order of the rows.
-Status fit_one(const Treatment& feature, const std::vector<double>& values, NumberFit& out) {
+Status fit_one(const Treatment& feature, std::span<const double> values, NumberFit& out) {
   out.values = std::ssize(values);
   out.fill = feature.fill;
   if (values.empty()) {
@@ -110,9 +162,9 @@ Status fit_one(const Treatment& feature, const std::vector<double>& values, Numb
                        feature.scale != Scale::kNone;
     return needs && !feature.is_boolean ? Status(no_value(feature)) : Status();
   }
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  out.least = *least;
-  out.most = *most;
+  const Ends ends = ends_of(values);
+  out.least = ends.least;
+  out.most = ends.most;
   TRY_STATUS(fit_moments(feature, values, out));
   const bool robust = feature.scale == Scale::kRobust;
   if (feature.missing != Missing::kMedian && !robust) return {};
@@ -125,15 +177,20 @@ Status fit_one(const Treatment& feature, const std::vector<double>& values, Numb
   return {};
 }
 
-// The features from `first` to before `last`, of about `count` rows.
+struct Range {
+  std::size_t first = 0;
+  std::size_t last = 0;
+};
+
+// The features of the range.
 Status fit_some(sql::Session& session, const FitRows& rows, const Numbers& numbers,
-                std::size_t first, std::size_t last, std::int64_t count) {
+                const Range& range) {
   std::vector<std::string> items;
-  for (std::size_t i = first; i < last; ++i) {
+  for (std::size_t i = range.first; i < range.last; ++i) {
     items.push_back(format("{} AS v{}", number_sql(*numbers.features[i]), i));
   }
-  std::vector<std::vector<double>> values(last - first);
-  for (auto& each : values) each.reserve(static_cast<std::size_t>(count));
+  std::vector<LargeVector<double>> values(items.size());
+  for (auto& each : values) each.reserve(static_cast<std::size_t>(rows.most));
   std::int64_t seen = 0;
   const auto keep = [&](records::Batch& batch) {
     seen += batch.rows;
@@ -143,16 +200,21 @@ Status fit_some(sql::Session& session, const FitRows& rows, const Numbers& numbe
     }
     return Status();
   };
-  const Status kept = stream_in_order(session, {join(items, ", "), rows.from, rows.where}, keep);
-  if (!kept) return blame_for_fit(session, rows, numbers.features, kept.error());
-  std::vector<Status> fitted(values.size());
-  parallel(values.size(), rows.threads, [&](std::size_t k) {
-    NumberFit& fit = *numbers.fits[first + k];
+  TRY_STATUS(stream_in_order(session, {join(items, ", "), rows.from, rows.where}, keep));
+  for (std::size_t k = 0; k < values.size(); ++k) {
+    NumberFit& fit = *numbers.fits[range.first + k];
     fit.nulls = seen - std::ssize(values[k]);
-    fitted[k] = fit_one(*numbers.features[first + k], values[k], fit);
-  });
-  for (const Status& each : fitted) TRY_STATUS(each);
+    TRY_STATUS(fit_one(*numbers.features[range.first + k], values[k], fit));
+  }
   return {};
+}
+
+// The same in a session of its own.
+Status fit_beside(sql::Session& session, const FitRows& rows, const Numbers& numbers,
+                  const Range& range) {
+  TRY(const auto own, session.beside());
+  TRY_STATUS(define_functions(*own));
+  return fit_some(*own, rows, numbers, range);
 }
 
 }  // namespace
@@ -188,14 +250,24 @@ std::string number_sql(const Treatment& feature) {
 
 Status fit_numbers(sql::Session& session, const FitRows& rows, const Numbers& numbers) {
   if (numbers.features.empty()) return {};
-  TRY(const auto counted,
-      session.query(format("SELECT count(*) AS n FROM {} WHERE {}", rows.from, rows.where)));
-  const std::int64_t n = counted.integer(0, "n");
-  const std::int64_t most = kValuesAtOnce / std::max<std::int64_t>(1, n);
-  const auto at_once = static_cast<std::size_t>(std::max<std::int64_t>(1, most));
-  for (std::size_t first = 0; first < numbers.features.size(); first += at_once) {
-    const std::size_t last = std::min(numbers.features.size(), first + at_once);
-    TRY_STATUS(fit_some(session, rows, numbers, first, last, n));
+  const std::size_t features = numbers.features.size();
+  const std::int64_t most = kValuesAtOnce / std::max<std::int64_t>(1, rows.most);
+  const auto at_once =
+      std::min(features, static_cast<std::size_t>(std::max<std::int64_t>(1, most)));
+  const std::size_t threads =
+      std::min(at_once, static_cast<std::size_t>(threads_or_all(rows.threads)));
+  const std::size_t size = std::min((features + threads - 1) / threads, at_once / threads);
+  std::vector<Range> ranges;
+  for (std::size_t first = 0; first < features; first += size) {
+    ranges.push_back({first, std::min(features, first + size)});
+  }
+  std::vector<Status> done(ranges.size());
+  parallel(ranges.size(), static_cast<int>(threads), [&](std::size_t i) {
+    done[i] = threads == 1 ? fit_some(session, rows, numbers, ranges[i])
+                           : fit_beside(session, rows, numbers, ranges[i]);
+  });
+  for (const Status& each : done) {
+    if (!each) return blame_for_fit(session, rows, numbers.features, each.error());
   }
   return {};
 }

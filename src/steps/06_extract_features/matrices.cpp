@@ -19,14 +19,17 @@ constexpr const char* kLabel = "_kp_label";
 constexpr const char* kSide = "_kp_side";
 constexpr const char* kFold = "_kp_fold";
 
-// The columns that the graph reads, and whether the row was fitted on.
+// The columns that the graph reads and, where it matters, whether the row was fitted on.
 OrderedRows rows_of(const RunContext& context, const records::Table& table,
-                    const records::FeatureSet& set, const std::string& fitted_on,
-                    const RowLabels* labels) {
+                    const MatrixRequest& request) {
   std::vector<std::string> items;
-  for (const records::Column& column : set.inputs) items.push_back(sql::identifier(column.name));
-  items.push_back(format("CAST(coalesce({}, false) AS DOUBLE) AS {}", fitted_on, kFittedOn));
-  if (labels != nullptr) items.push_back(labels->items());
+  for (const records::Column& column : request.featurizer.set.inputs)
+    items.push_back(sql::identifier(column.name));
+  if (!request.featurizer.held_out.empty()) {
+    items.push_back(
+        format("CAST(coalesce({}, false) AS DOUBLE) AS {}", request.fitted_on, kFittedOn));
+  }
+  if (request.labels != nullptr) items.push_back(request.labels->items());
   return {join(items, ", "), from_table(context, table, true)};
 }
 
@@ -88,10 +91,10 @@ class MatrixFile {
     return writer_->write(first, values.data(), count);
   }
 
-  Result<records::File> seal(RunContext& context, const std::string& name) {
+  Result<Finished> finish(const std::string& name) {
     TRY_STATUS(account_rows("extract_features.rows_unaccounted", table_.name, table_.rows, rows_));
     TRY_STATUS(writer_->finish());
-    return seal_file(context, name, path_, writer_->digest());
+    return Finished{name, path_, writer_->digest()};
   }
 
  private:
@@ -104,14 +107,13 @@ class MatrixFile {
   std::int64_t rows_ = 0;
 };
 
-Status write_array(RunContext& context, records::Dataset& out, const std::string& name,
+Status write_array(RunContext& context, std::vector<Finished>& out, const std::string& name,
                    NpyType type, const void* values, std::int64_t count) {
   const std::string path = context.objects.temp_path(".npy");
   TRY(auto writer, NpyWriter::create(path, type, {count}));
   TRY_STATUS(writer->write(0, values, count));
   TRY_STATUS(writer->finish());
-  TRY(records::File file, seal_file(context, name, path, writer->digest()));
-  out.put(std::move(file));
+  out.push_back({name, path, writer->digest()});
   return {};
 }
 
@@ -124,21 +126,21 @@ std::string label_sql(const records::Target& target) {
                 column);
 }
 
-Result<records::File> write_matrix(RunContext& context, const records::Table& table,
-                                   const MatrixRequest& request) {
+Result<Finished> write_matrix(RunContext& context, const records::Table& table,
+                              const MatrixRequest& request) {
   const Featurizer& featurizer = request.featurizer;
-  TRY(const auto model, onnx::Model::load(featurizer.graph.bytes(), onnx::kFeatureRowsAtOnce));
+  TRY(const auto model, onnx::Model::load(featurizer.graph.bytes(), onnx::kFeatureRowsAtOnce,
+                                          onnx::Engine::kOwnColumns));
   HeldOutValues held_out(featurizer, request.fits);
   MatrixFile file(context.objects.temp_path(".npy"), table, held_out, request.labels);
   TRY_STATUS(file.open(static_cast<std::int64_t>(featurizer.set.columns.size())));
-  const OrderedRows rows =
-      rows_of(context, table, featurizer.set, request.fitted_on, request.labels);
+  const OrderedRows rows = rows_of(context, table, request);
   const auto source = [&](const TakeBatch& take) {
     return stream_in_order(context.sql, rows, take);
   };
   TRY_STATUS(score_rows(source, *model, context.settings.engine.threads,
                         [&](const Scored& scored) { return file.put(scored); }));
-  return file.seal(context, request.name);
+  return file.finish(request.name);
 }
 
 RowLabels::RowLabels(const records::Table& table, const records::Target& target)
@@ -152,10 +154,12 @@ RowLabels::RowLabels(const records::Table& table, const records::Target& target)
 }
 
 std::string RowLabels::items() const {
-  return format(
+  std::string out = format(
       "{} AS {}, CAST(CASE _split WHEN 'train' THEN 0 WHEN 'validation' THEN 1 ELSE 2 END AS "
-      "DOUBLE) AS {}, CAST({} AS DOUBLE) AS {}",
-      label_, kLabel, kSide, is_folded_ ? "coalesce(_fold, -1)" : "-1", kFold);
+      "DOUBLE) AS {}",
+      label_, kLabel, kSide);
+  if (is_folded_) out += format(", CAST(coalesce(_fold, -1) AS DOUBLE) AS {}", kFold);
+  return out;
 }
 
 void RowLabels::take(const records::Batch& batch) {
@@ -170,7 +174,7 @@ void RowLabels::take(const records::Batch& batch) {
                  [](double fold) { return static_cast<std::int32_t>(fold); });
 }
 
-Status RowLabels::write(RunContext& context, records::Dataset& out) const {
+Status RowLabels::write(RunContext& context, std::vector<Finished>& out) const {
   TRY_STATUS(write_array(context, out, "labels.npy", NpyType::kFloat64, labels_.data(), rows_));
   TRY_STATUS(write_array(context, out, "sides.npy", NpyType::kUint8, sides_.data(), rows_));
   if (!is_folded_) return {};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/large_vector.h"
 #include "steps/06_extract_features/featurizer.h"
 #include "steps/step.h"
 
@@ -21,14 +22,14 @@ class RowLabels {
   std::string items() const;
   /// The next rows.
   void take(const records::Batch& batch);
-  /// As the files labels.npy, sides.npy and folds.npy.
-  Status write(RunContext& context, records::Dataset& out) const;
+  /// Writes the files labels.npy, sides.npy and folds.npy, and adds them to `out`.
+  Status write(RunContext& context, std::vector<Finished>& out) const;
 
  private:
   std::string label_;
   std::int64_t rows_;
   bool is_folded_;
-  std::vector<double> labels_;
+  LargeVector<double> labels_;
   std::vector<std::uint8_t> sides_;
   std::vector<std::int32_t> folds_;
 };
@@ -43,9 +44,9 @@ struct MatrixRequest {
   RowLabels* labels = nullptr;
 };
 
-/// Writes the matrix of all rows of `table`.
-Result<records::File> write_matrix(RunContext& context, const records::Table& table,
-                                   const MatrixRequest& request);
+/// Writes the matrix of all rows of `table`, which is not sealed yet.
+Result<Finished> write_matrix(RunContext& context, const records::Table& table,
+                              const MatrixRequest& request);
 
 /// SQL for the label as a number: the value, 0 and 1, or the index of the class.
 std::string label_sql(const records::Target& target);

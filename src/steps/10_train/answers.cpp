@@ -87,7 +87,8 @@ std::string_view scores_name(const records::Target& target) {
 
 Result<std::vector<double>> answers(const onnx::Graph& graph, std::string_view output,
                                     const LabelledRows& rows, int threads) {
-  TRY(const auto model, onnx::Model::load(graph.bytes()));
+  TRY(const auto model,
+      onnx::Model::load(graph.bytes(), onnx::kRowsAtOnce, onnx::Engine::kOwnColumns));
   const auto& ports = model->outputs();
   const auto port = std::find_if(ports.begin(), ports.end(),
                                  [&](const onnx::Port& each) { return each.name == output; });

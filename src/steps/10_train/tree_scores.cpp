@@ -39,7 +39,7 @@ Result<TreeScores> TreeScores::of(const TreeEnsemble& ensemble) {
   onnx::Graph graph("leaves");
   const auto features = graph.input("features", onnx::TensorType::kFloat, ensemble.features);
   graph.output("leaves", onnx::add_trees(graph, numbered, features), numbered.outputs);
-  TRY(out.model_, onnx::Model::load(graph.bytes()));
+  TRY(out.model_, onnx::Model::load(graph.bytes(), onnx::kRowsAtOnce, onnx::Engine::kOwnColumns));
   return out;
 }
 

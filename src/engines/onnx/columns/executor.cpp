@@ -29,12 +29,19 @@ Status view_numbers(const RuntimeApi& runtime, const Port& port, std::size_t row
 
 }  // namespace
 
-Executor::Executor(const RuntimeApi& runtime)
-    : runtime_(runtime), rest_(runtime.table->ReleaseSession) {}
+Executor::Executor(const RuntimeApi* runtime)
+    : runtime_(runtime), rest_(runtime != nullptr ? runtime->table->ReleaseSession : nullptr) {}
+
+std::unique_ptr<const Executor> Executor::make_alone(std::string_view bytes) {
+  std::unique_ptr<Executor> out(new Executor(nullptr));
+  auto own = read_graph(bytes);
+  if (!own || !out->take(std::move(*own))) return nullptr;
+  return out;
+}
 
 std::unique_ptr<const Executor> Executor::make(const RuntimeApi& runtime, std::string_view bytes,
                                                OrtSession* whole) {
-  std::unique_ptr<Executor> out(new Executor(runtime));
+  std::unique_ptr<Executor> out(new Executor(&runtime));
   if (auto own = read_graph(bytes)) {
     if (!out->take(std::move(*own))) return nullptr;
     return out;
@@ -59,14 +66,15 @@ bool Executor::take(GraphState graph) {
     const bool is_made = made < made_ && program_->exports()[made].port.name == each.name;
     places_.push_back(is_made ? made++ : rest++);
   }
-  return program_->rest().outputs.empty() || open_rest().has_value();
+  if (program_->rest().outputs.empty()) return true;
+  return runtime_ != nullptr && open_rest().has_value();
 }
 
 Status Executor::open_rest() {
   const GraphState& rest = program_->rest();
   for (const Port& each : rest.inputs) rest_inputs_.push_back(each.name.c_str());
   for (const GraphOutput& each : rest.outputs) rest_outputs_.push_back(each.port.name.c_str());
-  return open_session(runtime_, write_graph(rest), rest_);
+  return open_session(*runtime_, write_graph(rest), rest_);
 }
 
 Status Executor::run(std::size_t rows, std::span<const InputView> inputs,
@@ -94,12 +102,12 @@ Status Executor::run(std::size_t rows, std::span<const InputView> inputs,
 
 Status Executor::run_rest(std::size_t rows, std::span<const OutputView> crossing,
                           std::span<const OutputView> outputs, Arena& arena) const {
-  const OrtApi& api = *runtime_.table;
+  const OrtApi& api = *runtime_->table;
   std::vector<Held<OrtValue>> values;
   values.reserve(crossing.size() + rest_outputs_.size());
   const auto add = [&](const Port& port, void* data) {
     values.emplace_back(api.ReleaseValue);
-    return view_numbers(runtime_, port, rows, data, values.back());
+    return view_numbers(*runtime_, port, rows, data, values.back());
   };
   const auto& exports = program_->exports();
   for (std::size_t i = 0; i < crossing.size(); ++i) {

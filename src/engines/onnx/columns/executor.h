@@ -20,6 +20,8 @@ class Executor {
   /// asked about both sides of every split's number.
   static std::unique_ptr<const Executor> make(const RuntimeApi& runtime, std::string_view bytes,
                                               OrtSession* whole);
+  /// Without the runtime: null where the graph is not of this program, or not run by columns alone.
+  static std::unique_ptr<const Executor> make_alone(std::string_view bytes);
 
   const std::vector<Port>& inputs() const { return inputs_; }
   const std::vector<Port>& outputs() const { return outputs_; }
@@ -30,13 +32,14 @@ class Executor {
              std::span<const OutputView> outputs) const;
 
  private:
-  explicit Executor(const RuntimeApi& runtime);
+  explicit Executor(const RuntimeApi* runtime);
   bool take(GraphState graph);
   Status open_rest();
   Status run_rest(std::size_t rows, std::span<const OutputView> crossing,
                   std::span<const OutputView> outputs, Arena& arena) const;
 
-  const RuntimeApi& runtime_;
+  /// Null where all is run by columns.
+  const RuntimeApi* runtime_;
   std::unique_ptr<const Program> program_;
   std::vector<Port> inputs_;
   std::vector<Port> outputs_;

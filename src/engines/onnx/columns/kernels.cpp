@@ -37,22 +37,34 @@ void pairs(const Job& job) {
   }
 }
 
-template <typename T>
-void choose(const Job& job) {
+// A step is 0 where the operand is one value for all rows; as a constant, so that the loop can take
+// several rows at once.
+template <typename T, std::size_t Step, std::size_t StepA, std::size_t StepB>
+void choose_by(const Job& job) {
   const auto* const which = job.in[0].of<std::uint8_t>();
   const T* const a = job.in[1].of<T>();
   const T* const b = job.in[2].of<T>();
-  const std::size_t step = job.in[0].is_one ? 0 : 1;
-  const std::size_t step_a = job.in[1].is_one ? 0 : 1;
-  const std::size_t step_b = job.in[2].is_one ? 0 : 1;
   T* const out = job.to<T>();
   for (std::size_t i = 0; i < job.rows; ++i) {
-    T if_true = a[i * step_a];
+    T if_true = a[i * StepA];
     // The runtime takes a zero from the other side's place, so a true one loses its sign.
     if constexpr (std::is_floating_point_v<T>) if_true += T{0};
-    const T if_false = b[i * step_b];
-    out[i] = which[i * step] != 0 ? if_true : if_false;
+    const T if_false = b[i * StepB];
+    out[i] = which[i * Step] != 0 ? if_true : if_false;
   }
+}
+
+template <typename T>
+void choose(const Job& job) {
+  if (job.in[0].is_one) {
+    return job.in[1].is_one   ? choose_by<T, 0, 0, 1>(job)
+           : job.in[2].is_one ? choose_by<T, 0, 1, 0>(job)
+                              : choose_by<T, 0, 1, 1>(job);
+  }
+  if (job.in[1].is_one) {
+    return job.in[2].is_one ? choose_by<T, 1, 0, 0>(job) : choose_by<T, 1, 0, 1>(job);
+  }
+  return job.in[2].is_one ? choose_by<T, 1, 1, 0>(job) : choose_by<T, 1, 1, 1>(job);
 }
 
 void concatenate(const Job& job) {

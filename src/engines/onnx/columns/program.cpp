@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "engines/onnx/columns/compiler.h"
+#include "engines/onnx/columns/interleave.h"
 #include "engines/onnx/columns/steps.h"
 
 namespace kingpost::onnx {

@@ -211,26 +211,4 @@ class ClassStep final : public Program::Step {
   std::vector<std::string_view> texts_;
 };
 
-/// Columns as rows: `into` [rows, columns]. A few rows at a time, so that what is written to stays
-/// in the first cache.
-template <typename T>
-void interleave(std::span<const Operand> columns, std::size_t rows, T* into) {
-  constexpr std::size_t kRows = 16;
-  const std::size_t width = columns.size();
-  for (std::size_t first = 0; first < rows; first += kRows, into += kRows * width) {
-    const std::size_t count = std::min(kRows, rows - first);
-    for (std::size_t column = 0; column < width; ++column) {
-      const Operand& operand = columns[column];
-      T* const to = into + column;
-      const T* const from = operand.of<T>() + (operand.is_one ? 0 : first);
-      if (count == kRows && !operand.is_one) {
-        for (std::size_t row = 0; row < kRows; ++row) to[row * width] = from[row];
-      } else {
-        const std::size_t step = operand.is_one ? 0 : 1;
-        for (std::size_t row = 0; row < count; ++row) to[row * width] = from[row * step];
-      }
-    }
-  }
-}
-
 }  // namespace kingpost::onnx

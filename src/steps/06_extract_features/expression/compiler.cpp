@@ -91,9 +91,9 @@ Result<Json> parse_tree(sql::Session& session, const std::string& text) {
 }  // namespace
 
 Status define_functions(sql::Session& session) {
-  return session.run(
-      "CREATE OR REPLACE TEMPORARY MACRO minute_of_day(t) AS hour(t) * 60 + minute(t), (t, zone) "
-      "AS hour(timezone(zone, t)) * 60 + minute(timezone(zone, t))");
+  return sql::define_macro(session, "minute_of_day",
+                           "(t) AS hour(t) * 60 + minute(t), (t, zone) AS hour(timezone(zone, t)) "
+                           "* 60 + minute(timezone(zone, t))");
 }
 
 ExpressionCompiler::ExpressionCompiler(sql::Session& session, onnx::Graph& graph,
