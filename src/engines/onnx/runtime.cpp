@@ -140,9 +140,11 @@ class GraphModel final : public Model {
   };
 
   bool are_rows(const std::vector<Tensor>& inputs) const {
+    // No rows at all are for the runtime, where there is one.
+    const std::int64_t least = runtime_ == nullptr ? 0 : 1;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const auto& shape = inputs[i].shape;
-      if (shape.size() != 2 || shape[1] != inputs_[i].columns || shape[0] < 1 ||
+      if (shape.size() != 2 || shape[1] != inputs_[i].columns || shape[0] < least ||
           shape[0] != inputs.front().shape.front()) {
         return false;
       }
