@@ -286,6 +286,26 @@ class DeployTest(DeployCase):
             self.assertEqual(re.findall(rb"(?i)x-kingpost-version: (\w+)", said), [b"1"])
             self.assertEqual(json.loads(answer)["outputs"][0]["data"], [3])
 
+    def test_a_version_that_is_named_answers_itself(self):
+        self.deploy("1", "--http", str(self.port))
+        body = b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32","data":[3]}]}'
+
+        def version_of(path, status=b"200", text=None):
+            head = f"{'POST' if text else 'GET'} {path} HTTP/1.1\r\nX-Kingpost-Key: a\r\n"
+            said, _ = self.ask(head + (f"Content-Length: {len(text)}\r\n" if text else ""),
+                               text or b"")
+            self.assertEqual(said.split()[1], status, said)
+            return re.findall(rb"(?i)x-kingpost-version: (\w+)", said)[0].decode()
+        for percent in (1, 100):
+            self.deploy("2", "--canary", str(percent), "--bake", "60s")
+            for version in "12":
+                path = f"/v2/models/m/versions/{version}"
+                self.assertEqual(version_of(f"{path}/infer", text=body), version)
+                for other in (path, f"{path}/ready", f"/v1/models/m/versions/{version}"):
+                    self.assertEqual(version_of(other), version)
+            self.assertEqual(version_of("/v2/models/m/versions/9", b"404"), "1")
+            self.call("rollback")
+
     @unittest.skipUnless(shutil.which("cc"), "no C compiler here")
     def test_a_clock_that_is_set_ends_no_phase(self):
         clock, shift = self.base / "clock.so", self.base / "shift"

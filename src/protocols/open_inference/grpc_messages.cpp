@@ -104,7 +104,7 @@ void fill_tensor(const Json& from, inference::ModelMetadataResponse::TensorMetad
 }  // namespace
 
 Result<NamedModel> read_named_model(std::string_view bytes) {
-  // All four have these two fields and no others.
+  // All have these two fields first, and the four no others.
   TRY(const auto message, parsed<inference::ModelReadyRequest>(bytes));
   return NamedModel{message.name(), message.version()};
 }

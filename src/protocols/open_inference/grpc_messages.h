@@ -16,7 +16,8 @@ struct NamedModel {
   std::string name;
   std::string version;
 };
-/// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics. This and the next four fail with
+/// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics, and of ModelInfer, of which
+/// nothing else is looked at. This and the next four fail with
 /// `infer.message_malformed`.
 Result<NamedModel> read_named_model(std::string_view bytes);
 /// Of RepositoryIndex: only the models that are ready.

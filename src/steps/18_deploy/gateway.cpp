@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "steps/18_deploy/likeness.h"
+#include "steps/18_deploy/naming.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -64,7 +65,9 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   }
 
   void start() {
-    const Traffic::Choice choice = gateway_.traffic_.choose([this] { return share(); });
+    Traffic::Choice choice = gateway_.traffic_.choose([this] { return named_by(request_->target); },
+                                                      [this] { return share(); });
+    named_ = std::move(choice.named);
     is_copied_ = choice.is_copied && asks_model(request_->method, request_->target);
     ask(choice.backend, choice.is_new);
   }
@@ -86,7 +89,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     const int port = backend == nullptr ? 0 : backend->port();
     if (port == 0) {
       if (is_new) backend->count_unsent();
-      return is_new ? ask_stable() : again();
+      return is_new && !is_bound() ? ask_other() : again();
     }
     const auto begun = Clock::now();
     gateway_.client_->ask(
@@ -94,16 +97,19 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
         [self = shared_from_this(), backend, is_new, begun](Result<http::ClientAnswer> answer) {
           const bool is_error = !answer || answer->status >= 500;
           backend->count(is_error, Clock::now() - begun);
-          if (is_new && is_error) return self->ask_stable();
+          if (is_new && is_error && !self->is_bound()) return self->ask_other();
           if (!answer) return self->again();
           self->finish(*backend, *answer);
         });
   }
 
-  // Whichever that is by now.
-  void ask_stable() { ask(gateway_.traffic_.stable(), false); }
+  // No other version can answer.
+  bool is_bound() const { return !named_.version.empty(); }
 
-  // After the stable version itself did not answer.
+  // The stable version, or the one that is named, whichever that is by now.
+  void ask_other() { ask(gateway_.traffic_.serving(named_), false); }
+
+  // After the only version that may did not answer.
   void again() {
     if (Clock::now() > until_) {
       exchange_->status(503);
@@ -115,7 +121,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     has_waited_ = true;
     // At once the first time: it may have been replaced just now.
     gateway_.client_->after(is_first ? std::chrono::milliseconds(0) : kPause,
-                            [self = shared_from_this()] { self->ask_stable(); });
+                            [self = shared_from_this()] { self->ask_other(); });
   }
 
   void finish(const Backend& backend, http::ClientAnswer& answer) {
@@ -158,6 +164,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
   const std::shared_ptr<http::Exchange> exchange_;
   const Clock::time_point until_;
   std::shared_ptr<const http::ClientRequest> request_;
+  Named named_;
   bool is_copied_ = false;
   bool has_waited_ = false;
 };

@@ -3,6 +3,7 @@
 
 #include "steps/18_deploy/grpc_forward.h"
 #include "steps/18_deploy/likeness.h"
+#include "steps/18_deploy/naming.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -31,8 +32,10 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
 
   void half_closed() override {
     if (is_refused_) return;
-    const Traffic::Choice choice =
-        shared_.traffic.choose([&] { return share_of(head_, kept_->messages); });
+    Traffic::Choice choice =
+        shared_.traffic.choose([&] { return named_by(head_, kept_->messages); },
+                               [&] { return share_of(head_, kept_->messages); });
+    named_ = std::move(choice.named);
     is_copied_ = choice.is_copied && asks_model(head_);
     until_ = Clock::now() + kPatience;
     ask(choice.backend, choice.is_new);
@@ -62,7 +65,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const int port = backend == nullptr ? 0 : backend->grpc_port();
     if (port == 0) {
       if (is_new) backend->count_unsent();
-      return is_new ? ask_stable() : again();
+      return is_new && !is_bound() ? ask_other() : again();
     }
     if (deadline_.has_passed()) return finish(StatusCode::kDeadlineExceeded, kLate);
     const auto time = deadline_.of_try(is_new);
@@ -87,7 +90,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
       if (!std::exchange(is_asking_, false)) return;
       backend.count(is_error, Clock::now() - begun_);
     }
-    if (is_new && is_error) return ask_stable();
+    if (is_new && is_error && !is_bound()) return ask_other();
     if (!answer) return again();
     if (is_copied_) {
       copy_call(shared_, head_, messages(), answer->ending.status, answer->messages);
@@ -107,10 +110,13 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     return grpc::is_fault(code) && (code != StatusCode::kUnimplemented || asks_model(head_));
   }
 
-  // Whichever that is by now.
-  void ask_stable() { ask(shared_.traffic.stable(), false); }
+  // No other version can answer.
+  bool is_bound() const { return !named_.version.empty(); }
 
-  // After the stable version itself did not answer.
+  // The stable version, or the one that is named, whichever that is by now.
+  void ask_other() { ask(shared_.traffic.serving(named_), false); }
+
+  // After the only version that may did not answer.
   void again() {
     if (deadline_.has_passed()) return finish(StatusCode::kDeadlineExceeded, kLate);
     if (Clock::now() > until_) return finish(StatusCode::kUnavailable, kNobody);
@@ -120,7 +126,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     }
     // At once the first time: it may have been replaced just now.
     const auto pause = std::exchange(has_waited_, true) ? kPause : std::chrono::milliseconds(0);
-    shared_.client->after(pause, [self = shared_from_this()] { self->ask_stable(); });
+    shared_.client->after(pause, [self = shared_from_this()] { self->ask_other(); });
   }
 
   void finish(StatusCode code, std::string_view text) {
@@ -133,6 +139,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   const Deadline deadline_;
   Clock::time_point until_;
   const std::shared_ptr<Kept> kept_;
+  Named named_;
   bool is_refused_ = false;
   bool is_copied_ = false;
   bool has_waited_ = false;

@@ -179,6 +179,47 @@ class GrpcGatewayTest : public testing::Test {
   grpc::Client client_{{.threads = 1}};
 };
 
+// A ModelInferRequest of the model m.
+std::string naming(char version) {
+  return std::string("\x0a\x01m\x12\x01") + version;
+}
+
+TEST_F(GrpcGatewayTest, a_version_that_is_named_answers_itself) {
+  for (const int percent : {0, 100}) {
+    route(percent, 100);
+    for (const char version : {'1', '2'}) {
+      const std::string wanted = version + naming(version);
+      EXPECT_EQ(ask(head_of(kUnary, "a"), naming(version)).messages.at(0).bytes, wanted);
+      const auto heard = std::make_shared<Heard>();
+      const auto call = stream(heard, "a");
+      call->send({naming(version), false});
+      call->half_close();
+      ASSERT_TRUE(heard->waits(1, true));
+      EXPECT_EQ(heard->texts, std::vector<std::string>{wanted});
+    }
+    EXPECT_EQ(ask(head_of(kUnary, "a"), naming('9')).messages.at(0).bytes, "1" + naming('9'));
+  }
+  // The other one would have said something else.
+  EXPECT_EQ(traffic_.shadow_counts().sent, 0);
+}
+
+TEST_F(GrpcGatewayTest, no_other_answers_for_a_version_that_is_named) {
+  route(100);
+  candidate_.mood = Version::Mood::kBroken;
+  EXPECT_EQ(ask(head_of(kUnary), naming('2')).ending.text, "broken");
+  const auto heard = std::make_shared<Heard>();
+  const auto call = stream(heard);
+  call->send({naming('2'), false});
+  ASSERT_TRUE(heard->waits(0, true));
+  EXPECT_EQ(heard->end->value().text, "broken");
+  EXPECT_EQ(candidate_.backend->seen().errors, 2);
+  candidate_.end();
+  grpc::Head head = head_of(kUnary);
+  head.timeout = milliseconds(300);
+  EXPECT_EQ(ask(head, naming('2')).ending.status, StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(stable_.asked.load(), 0);
+}
+
 TEST_F(GrpcGatewayTest, a_call_goes_on_as_it_came) {
   grpc::Head head = head_of(kUnary);
   head.encoding = "gzip";
@@ -249,10 +290,15 @@ TEST_F(GrpcGatewayTest, only_what_asks_a_model_is_copied) {
 
 TEST_F(GrpcGatewayTest, a_share_is_asked_for_where_there_is_one) {
   traffic_.set_route({stable_.backend, nullptr, 0, 0});
-  const auto choice = traffic_.choose([]() -> Share {
-    ADD_FAILURE() << "nobody shares";
-    return {};
-  });
+  const auto choice = traffic_.choose(
+      []() -> Named {
+        ADD_FAILURE() << "nobody shares";
+        return {};
+      },
+      []() -> Share {
+        ADD_FAILURE() << "nobody shares";
+        return {};
+      });
   EXPECT_EQ(choice.backend, stable_.backend);
 }
 

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "steps/18_deploy/grpc_forward.h"
+#include "steps/18_deploy/naming.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -90,7 +91,9 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     has_begun_ = true;
     std::vector<Message> first;
     if (!unanswered_.empty()) first.push_back(unanswered_.front().message);
-    const Traffic::Choice choice = shared_.traffic.choose([&] { return share_of(head_, first); });
+    Traffic::Choice choice = shared_.traffic.choose([&] { return named_by(head_, first); },
+                                                    [&] { return share_of(head_, first); });
+    named_ = std::move(choice.named);
     is_copied_ = choice.is_copied;
     until_ = Clock::now() + kPatience;
     connect(choice.backend, choice.is_new);
@@ -100,7 +103,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const int port = backend == nullptr ? 0 : backend->grpc_port();
     if (port == 0) {
       if (is_new) backend->count_unsent();
-      return is_new ? connect(shared_.traffic.stable(), false) : again();
+      return is_new ? fall_back() : again();
     }
     if (deadline_.has_passed()) return finish(StatusCode::kDeadlineExceeded, kLate);
     backend_ = backend;
@@ -152,13 +155,22 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
       return;
     }
     if (is_error || !unanswered_.empty()) count(is_error);
-    if (is_new_ && is_error) return connect(shared_.traffic.stable(), false);
+    if (is_new_ && is_error && (!is_bound() || !ending)) return fall_back();
     if (ending) return finish(ending->status, ending->text);
     if (unanswered_.empty() && is_half_closed_) return finish(StatusCode::kOk, {});
     again();
   }
 
-  // After the stable version itself did not answer.
+  // No other version can answer.
+  bool is_bound() const { return !named_.version.empty(); }
+
+  // The stable version, or the one that is named, whichever that is by now.
+  void ask_other() { connect(shared_.traffic.serving(named_), false); }
+
+  // After the new version.
+  void fall_back() { is_bound() ? again() : ask_other(); }
+
+  // After the only version that may did not answer.
   void again() {
     is_asking_ = false;
     if (deadline_.has_passed()) return finish(StatusCode::kDeadlineExceeded, kLate);
@@ -168,7 +180,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     shared_.client->after(pause, [self = shared_from_this()] {
       const std::lock_guard lock(self->mutex_);
       self->is_waiting_ = false;
-      if (!self->is_over_) self->connect(self->shared_.traffic.stable(), false);
+      if (!self->is_over_) self->ask_other();
     });
   }
 
@@ -191,7 +203,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     if (Clock::now() - unanswered_.front().since < deadline_.of_try(is_new_)) return watch();
     count(true);
     leave();
-    if (is_new_) return connect(shared_.traffic.stable(), false);
+    if (is_new_) return fall_back();
     finish(StatusCode::kUnavailable, kNobody);
   }
 
@@ -236,6 +248,8 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   /// What the version has and has not answered, in order.
   std::deque<Asked> unanswered_;
   std::shared_ptr<Backend> backend_;
+  /// By its first message.
+  Named named_;
   std::weak_ptr<grpc::ClientCall> asked_;
   Clock::time_point until_;
   int try_ = 0;

@@ -235,8 +235,10 @@ class Running final : public Supervisor, public http::Handler {
   void let_go(Shared old) { leaving_next_.push_back(std::move(old)); }
 
   Status apply() {
-    Route route{stable_, candidate_, 0, 0};
-    if (rollout_ && candidate_ != nullptr) {
+    Route route{stable_, nullptr, 0, 0};
+    // Of one that has never answered yet nobody can ask anything.
+    if (candidate_ != nullptr && rollout_->stage() != Stage::kStarting) {
+      route.candidate = candidate_;
       route.percent = rollout_->percent();
       route.shadow_percent = rollout_->shadow_percent();
     }

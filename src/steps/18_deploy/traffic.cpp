@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steps/18_deploy/traffic.h"
 
+#include "base/text.h"
+
 namespace kingpost::steps::deploy {
 namespace {
 
 constexpr std::int64_t kMostCopies = 64;
+
+// Versions are numbers: 01 is 1.
+bool serves(const std::shared_ptr<Backend>& backend, const Named& named) {
+  if (backend == nullptr || backend->source().model != named.name) return false;
+  const auto number = parse_integer(named.version);
+  return number && number == parse_integer(backend->source().version);
+}
 
 }  // namespace
 
@@ -37,16 +46,31 @@ Route Traffic::route() const {
   return route_;
 }
 
-Traffic::Choice Traffic::choose(const std::function<Share()>& share) const {
+Traffic::Choice Traffic::choose(const std::function<Named()>& named,
+                                const std::function<Share()>& share) const {
   const Route route = this->route();
-  if (route.candidate == nullptr) return {route.stable, false, false};
+  if (route.candidate == nullptr) return {.backend = route.stable};
+  if (Named one = named(); !one.version.empty()) {
+    const bool is_stable = serves(route.stable, one);
+    const bool is_candidate = serves(route.candidate, one);
+    if (!is_stable && !is_candidate) return {.backend = route.stable};
+    if (is_stable != is_candidate) {
+      return {.backend = is_candidate ? route.candidate : route.stable,
+              .is_new = is_candidate,
+              .named = std::move(one)};
+    }
+  }
   const Share of_it = share();
   const bool is_new = of_it.is_within(route.percent);
-  return {is_new ? route.candidate : route.stable, is_new, of_it.is_copied(route.shadow_percent)};
+  return {.backend = is_new ? route.candidate : route.stable,
+          .is_new = is_new,
+          .is_copied = of_it.is_copied(route.shadow_percent)};
 }
 
-std::shared_ptr<Backend> Traffic::stable() const {
-  return route().stable;
+std::shared_ptr<Backend> Traffic::serving(const Named& named) const {
+  const Route route = this->route();
+  const bool is_candidate = !serves(route.stable, named) && serves(route.candidate, named);
+  return is_candidate ? route.candidate : route.stable;
 }
 
 std::shared_ptr<Backend> Traffic::begin_copy() {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string_view>
 
+#include "protocols/open_inference/grpc_messages.h"
 #include "steps/18_deploy/backend.h"
 
 namespace kingpost::steps::deploy {
@@ -23,6 +24,9 @@ inline constexpr auto kPause = std::chrono::milliseconds(20);
 
 /// How two answers to one request are to each other; kUnknown: they were not compared.
 enum class Likeness { kSame, kDifferent, kUnknown };
+
+/// What a request asks for by name; one without a version names none.
+using Named = open_inference::NamedModel;
 
 /// Which version answers what.
 struct Route {
@@ -67,12 +71,17 @@ class Traffic {
     bool is_new = false;
     /// The new version gets a copy.
     bool is_copied = false;
+    /// The version that alone can answer; none where it is for both or for neither.
+    Named named{};
   };
 
   void set_route(Route route);
-  /// `share` is asked for where versions share the requests: of a large one it takes its time.
-  Choice choose(const std::function<Share()>& share) const;
-  std::shared_ptr<Backend> stable() const;
+  /// A request that names the one version or the other goes there, whatever the share; one that
+  /// names another goes to the stable one. `named` and `share` are asked for where versions share
+  /// the requests: of a large one they take their time.
+  Choice choose(const std::function<Named()>& named, const std::function<Share()>& share) const;
+  /// Who has that version now; the stable one where nobody has, or none is named.
+  std::shared_ptr<Backend> serving(const Named& named) const;
 
   /// Who gets a copy now, or nobody: each that was begun must be ended.
   std::shared_ptr<Backend> begin_copy();

@@ -202,6 +202,23 @@ class DeployGrpcTest(DeployCase):
         self.assertTrue(30 < first.count("2") < 95, first.count("2"))
         client.close()
 
+    def test_a_version_that_is_named_answers_itself(self):
+        self.deploy("1", "--http", str(self.port), "--grpc", str(self.grpc_port))
+        self.deploy("2", "--canary", "50", "--bake", "600s")
+        client = tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{self.grpc_port}")
+        for number in range(20):
+            for version in "12":
+                key = {"x-kingpost-key": f"{number}"}
+                for packed in (None, "gzip"):
+                    result = client.infer("m", tensor(1), model_version=version, headers=key,
+                                          compression_algorithm=packed)
+                    self.assertEqual(result.get_response().model_version, version)
+                self.assertTrue(client.is_model_ready("m", version, headers=key))
+        with self.assertRaises(InferenceServerException) as error:
+            client.infer("m", tensor(1), model_version="9")
+        self.assertEqual(error.exception.status(), "StatusCode.NOT_FOUND")
+        client.close()
+
     def test_of_a_hung_version_the_stable_one_answers_instead(self):
         self.deploy("1", "--http", str(self.port), "--grpc", str(self.grpc_port))
         self.deploy("2", "--canary", "100", "--bake", "600s", "--rollback-if", "error_rate>0.5",

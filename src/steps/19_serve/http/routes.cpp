@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "engines/http/path.h"
 #include "protocols/prometheus/exposition.h"
 #include "steps/19_serve/describe.h"
 #include "steps/19_serve/http/feedback.h"
@@ -20,30 +21,6 @@ namespace kingpost::steps::serve {
 namespace {
 
 using Shared = SharedExchange;
-
-int hex(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  const char small = static_cast<char>(digit | 0x20);
-  return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
-
-// RFC 3986, section 2.1; nothing where a percent sign has no two digits behind it.
-std::optional<std::string> decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const bool has_digits = i + 2 < text.size();
-    const int high = has_digits ? hex(text[i + 1]) : -1;
-    const int low = has_digits ? hex(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
 
 constexpr std::string_view kNoTracing =
     "the trace extension is not offered by this server: see /metrics and --access-log";
@@ -82,16 +59,9 @@ HttpRoutes::~HttpRoutes() = default;
 void HttpRoutes::handle(Shared exchange) {
   Target target;
   target.method = exchange->method();
-  const std::string_view path = exchange->path();
-  bool fine = !path.empty() && path[0] == '/';
-  for (const std::string& part : split(path.substr(fine ? 1 : 0), '/')) {
-    auto plain = decoded(part);
-    fine = fine && plain.has_value();
-    if (plain) target.parts.push_back(std::move(*plain));
-  }
-  // `/v2/` is `/v2`.
-  if (target.size() > 1 && target.parts.back().empty()) target.parts.pop_back();
-  if (!fine) return refuse(exchange, 404, "Not Found");
+  auto parts = http::parts_of(exchange->path());
+  if (!parts) return refuse(exchange, 404, "Not Found");
+  target.parts = std::move(*parts);
   if (const Status may = allow(target, *exchange); !may) {
     service_.refused({}, may.error());
     exchange->add_header("WWW-Authenticate", "Bearer");
