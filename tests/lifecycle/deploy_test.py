@@ -306,6 +306,21 @@ class DeployTest(DeployCase):
             self.assertEqual(version_of("/v2/models/m/versions/9", b"404"), "1")
             self.call("rollback")
 
+    def test_what_no_version_offers_is_no_error_of_the_new_one(self):
+        self.deploy("1", "--http", str(self.port))
+        self.deploy("2", "--canary", "100", "--bake", "600s", "--rollback-if", "error_rate>0",
+                    "--min-requests", "1")
+        shared = (b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP32",'
+                  b'"parameters":{"shared_memory_region":"r"}}]}')
+        for path, text, status in (("infer", shared, b"501"), ("infer", b"{", b"400"),
+                                   ("versions/9/infer", shared, b"501"),
+                                   ("trace/setting", b"", b"501"), ("unknown", b"", b"404")):
+            head, _ = self.ask(f"POST /v2/models/m/{path} HTTP/1.1\r\n"
+                               f"Content-Length: {len(text)}\r\n", text)
+            self.assertEqual(head.split()[1], status, head)
+        candidate = self.wait(lambda status: status["candidate"]["requests"] >= 4)["candidate"]
+        self.assertEqual((candidate["stage"], candidate["recent_errors"]), ("in trial", 0))
+
     @unittest.skipUnless(shutil.which("cc"), "no C compiler here")
     def test_a_clock_that_is_set_ends_no_phase(self):
         clock, shift = self.base / "clock.so", self.base / "shift"

@@ -49,6 +49,11 @@ http::Headers passed_on(const http::Headers& headers) {
   return out;
 }
 
+// What no version offers is no error of the one that says so.
+bool is_its_fault(int status) {
+  return status >= 500 && status != 501;
+}
+
 }  // namespace
 
 // One request on its way.
@@ -95,7 +100,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
     gateway_.client_->ask(
         port, request_, is_new ? kTrialTime : request_->timeout,
         [self = shared_from_this(), backend, is_new, begun](Result<http::ClientAnswer> answer) {
-          const bool is_error = !answer || answer->status >= 500;
+          const bool is_error = !answer || is_its_fault(answer->status);
           backend->count(is_error, Clock::now() - begun);
           if (is_new && is_error && !self->is_bound()) return self->ask_other();
           if (!answer) return self->again();
@@ -151,7 +156,7 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
         candidate->port(), request_, kTrialTime,
         [&traffic = gateway_.traffic_, candidate, begun, kept,
          is_kept](const Result<http::ClientAnswer>& answer) {
-          const bool is_error = !answer || answer->status >= 500;
+          const bool is_error = !answer || is_its_fault(answer->status);
           candidate->count(is_error, Clock::now() - begun);
           if (!answer || answer->status != kept->status) {
             return traffic.end_copy(Likeness::kDifferent);

@@ -15,11 +15,11 @@ namespace kingpost::steps::deploy {
 /// version in its path goes there, and nobody else is asked in its place.
 ///
 /// A request that a process does not answer, because it is killed or starts anew, is asked again of
-/// the stable version, for up to ten seconds; one that the new version answers with 500 or more is
-/// asked of the stable version too, and so is one that cannot be sent to it, which counts as its
-/// error; it has five seconds for an answer, so that the stable one still has time. Asking twice
-/// does no harm: inference has no effects. The header X-Kingpost-Version of an answer says which
-/// version gave it.
+/// the stable version, for up to ten seconds; one that the new version answers with 500 or more,
+/// but for 501, which is what no version offers, is asked of the stable version too, and so is one
+/// that cannot be sent to it, which counts as its error; it has five seconds for an answer, so that
+/// the stable one still has time. Asking twice does no harm: inference has no effects. The header
+/// X-Kingpost-Version of an answer says which version gave it.
 class Gateway final : public http::Handler {
  public:
   /// The traffic must outlive it.

@@ -105,11 +105,6 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     call->finish(answer->ending.status, answer->ending.text);
   }
 
-  // A method that asks no model is unknown to every version.
-  bool is_its_fault(StatusCode code) const {
-    return grpc::is_fault(code) && (code != StatusCode::kUnimplemented || asks_model(head_));
-  }
-
   // No other version can answer.
   bool is_bound() const { return !named_.version.empty(); }
 

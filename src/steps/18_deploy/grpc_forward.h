@@ -79,6 +79,9 @@ std::shared_ptr<GrpcForward> forward_call(GrpcShared& shared,
 std::shared_ptr<GrpcForward> forward_stream(GrpcShared& shared,
                                             const std::shared_ptr<grpc::Call>& call);
 
+/// Whether an answer is an error of the version that gave it; what no version offers is none.
+bool is_its_fault(grpc::StatusCode code);
+
 /// By the metadata x-kingpost-key, else by path and messages.
 Share share_of(const grpc::Head& head, const std::vector<grpc::Message>& messages);
 /// The text of an answer that there is none.

@@ -49,6 +49,10 @@ Deadline::Time Deadline::of_try(bool is_new) const {
   return std::min(most, std::max(Time(1), is_new ? left() / 2 : left()));
 }
 
+bool is_its_fault(StatusCode code) {
+  return grpc::is_fault(code) && code != StatusCode::kUnimplemented;
+}
+
 Share share_of(const grpc::Head& head, const std::vector<Message>& messages) {
   Share out;
   if (const std::string_view key = head.find("x-kingpost-key"); !key.empty()) {
@@ -73,7 +77,7 @@ void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, St
       [&traffic = shared.traffic, candidate, begun, status, own, is_kept,
        answer =
            is_kept ? answer : std::vector<Message>()](const Result<grpc::ClientAnswer>& copied) {
-        const bool is_error = !copied || grpc::is_fault(copied->ending.status);
+        const bool is_error = !copied || is_its_fault(copied->ending.status);
         candidate->count(is_error, Deadline::Clock::now() - begun);
         if (!copied || copied->ending.status != status) {
           return traffic.end_copy(Likeness::kDifferent);

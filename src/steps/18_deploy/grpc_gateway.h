@@ -11,8 +11,8 @@ namespace kingpost::steps::deploy {
 
 /// As Gateway does for HTTP. The key is the metadata x-kingpost-key, or else the path and the
 /// messages; a call is asked when its client has sent all of it, and its deadline holds for all
-/// tries together. UNKNOWN, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS and DEADLINE_EXCEEDED
-/// are what 500 and more are over HTTP.
+/// tries together. UNKNOWN, INTERNAL, UNAVAILABLE, DATA_LOSS and DEADLINE_EXCEEDED are
+/// what 500 and more but for 501 are over HTTP.
 ///
 /// A stream of ModelStreamInfer, whose key is that of its first message where it has none, keeps to
 /// one version. It has one answer for each message, in order: what has none when its process is

@@ -25,7 +25,7 @@ constexpr const char* kStream = "/inference.GRPCInferenceService/ModelStreamInfe
 // A version: answers a message with its own name before it, or as it is told.
 class Version final : public grpc::Handler {
  public:
-  enum class Mood { kWell, kSilent, kBroken };
+  enum class Mood { kWell, kSilent, kBroken, kRefusing };
 
   Version(const std::string& folder, const std::string& name, int port = 0) : name_(name) {
     grpc::ServerOptions how;
@@ -54,7 +54,7 @@ class Version final : public grpc::Handler {
     head = call->head();
     changed_.notify_all();
     if (mood == Mood::kSilent) return;
-    if (call->head().path == "/unknown") return call->finish(StatusCode::kUnimplemented, {});
+    if (mood == Mood::kRefusing) return call->finish(StatusCode::kUnimplemented, name_);
     if (mood == Mood::kBroken) return call->finish(StatusCode::kInternal, "broken");
     call->send({name_ + message.bytes, message.is_compressed});
   }
@@ -274,9 +274,21 @@ TEST_F(GrpcGatewayTest, what_the_new_version_fails_the_stable_one_answers) {
 }
 
 TEST_F(GrpcGatewayTest, what_no_version_has_is_the_fault_of_none) {
-  route(100);
-  EXPECT_EQ(ask(head_of("/unknown")).ending.status, StatusCode::kUnimplemented);
-  EXPECT_EQ(candidate_.backend->seen().requests, 1);
+  route(100, 100);
+  candidate_.mood = Version::Mood::kRefusing;
+  for (const char* path : {"/unknown", kUnary}) {
+    EXPECT_EQ(ask(head_of(path)).ending.text, "2");
+  }
+  const auto heard = std::make_shared<Heard>();
+  const auto call = stream(heard);
+  call->send({"a", false});
+  ASSERT_TRUE(heard->waits(0, true));
+  EXPECT_EQ(heard->end->value().text, "2");
+  // The three of them, and a copy.
+  for (int i = 0; i < 6000 && candidate_.backend->seen().requests < 4; ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(candidate_.backend->seen().requests, 4);
   EXPECT_EQ(candidate_.backend->seen().errors, 0);
 }
 

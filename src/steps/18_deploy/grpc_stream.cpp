@@ -147,7 +147,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const std::lock_guard lock(mutex_);
     if (number != try_ || is_over_) return;
     is_asking_ = false;
-    const bool is_error = !ending || grpc::is_fault(ending->status);
+    const bool is_error = !ending || is_its_fault(ending->status);
     const bool owes_nothing = unanswered_.empty() && !is_half_closed_;
     // An idle stream has lost nothing; its next message is asked elsewhere.
     if (!ending && owes_nothing) {
