@@ -236,6 +236,21 @@ class DeployTest(DeployCase):
         self.assertIn("requests have failed", status["last_outcome"])
         self.end(load, "1")
 
+    def test_a_hung_version_that_nobody_asks_is_not_promoted(self):
+        self.deploy("1", "--http", str(self.port))
+        self.deploy("2", "--canary", "50", "--bake", "1s")
+        self.hang(self.status()["candidate"]["process"])
+        status = self.wait(lambda status: status["candidate"] is None)
+        self.assertIn("it does not answer", status["last_outcome"])
+        self.assertEqual(status["stable"]["version"], "1")
+        self.deploy("2", "--canary", "50", "--bake", "1s")
+        self.wait(self.stable("2"))
+        self.deploy("1", "--blue-green")
+        self.hang(self.status()["candidate"]["process"])
+        self.wait(lambda status: status["candidate"]["unanswered"] > 0)
+        self.refused("deploy.not_ready", "promote")
+        self.assertEqual(self.status()["stable"]["version"], "2")
+
     def test_a_shadow_compares_what_is_said(self):
         load = self.start()
         shadow = ("--shadow", "100", "--shadow-for", "600s")

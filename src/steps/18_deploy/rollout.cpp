@@ -12,6 +12,8 @@ namespace {
 constexpr double kMilli = 1000;
 // So many failures one after the other are no accident.
 constexpr std::int64_t kFailures = 10;
+// One may come late on a machine that stood still.
+constexpr int kUnanswered = 3;
 // What is asked of a version that hangs has failed by then (see kTrialTime).
 constexpr Micros kHung = 6'000'000;
 
@@ -171,9 +173,9 @@ std::optional<std::string> Rollout::breach(const Seen& seen) const {
   return std::nullopt;
 }
 
-bool Rollout::may_end(Micros now, const Seen& seen) const {
+Micros Rollout::end(const Seen& seen) const {
   const Micros least = seen.requests == 0 ? kHung : 0;
-  return now - since_ >= std::max(least, plan_.phases[phase_].duration);
+  return since_ + std::max(least, plan_.phases[phase_].duration);
 }
 
 bool Rollout::tick(Micros now, const Seen& seen) {
@@ -186,13 +188,21 @@ bool Rollout::tick(Micros now, const Seen& seen) {
     since_ = now;
     return false;
   }
-  if (!may_end(now, seen)) return false;
-  if (seen.failed_last > 0) {
-    if (seen.failed_last < std::min(kFailures, seen.requests)) return false;
+  const Micros over = now - end(seen);
+  const bool fails = seen.failed_last > 0;
+  if (over >= 0 && fails && seen.failed_last >= std::min(kFailures, seen.requests)) {
     roll_back(
         format("the last {} of its {} requests have failed", seen.failed_last, seen.requests));
     return true;
   }
+  if (seen.unanswered >= kUnanswered) {
+    roll_back(
+        format("it does not answer: it was asked {} times whether it is ready, and has not "
+               "said so within five seconds",
+               seen.unanswered));
+    return true;
+  }
+  if (over < 0 || fails || seen.silence > over) return false;
   enter(phase_ + 1, now);
   return true;
 }

@@ -61,6 +61,10 @@ struct Seen {
   bool is_there = true;
   /// Requests that were sent to it and failed, the last ones, without a good answer among them.
   std::int64_t failed_last = 0;
+  /// How long ago the last question of its readiness was put that it has answered.
+  Micros silence = 0;
+  /// Questions of its readiness in a row, the last ones, without a good answer in time.
+  int unanswered = 0;
 };
 
 /// The share of null predictions since a phase began, of counters that a process keeps since it was
@@ -110,14 +114,16 @@ class Rollout {
   /// long as the new version is not there: none is promoted that did not last the whole of it.
   /// Nor is one that fails, whatever the guards: at the end of a phase it is rolled back where all
   /// of its requests have failed, or the last ten, and the phase goes on where the last one has. A
-  /// phase without an answer lasts for as long as one may take.
+  /// phase without an answer lasts for as long as one may take. It ends when the new version has
+  /// answered a question of its readiness that was put when its time was over; one that leaves
+  /// three of them in a row is rolled back, amid a phase too.
   bool tick(Micros now, const Seen& seen);
   void promote();
   void roll_back(std::string reason);
 
  private:
   std::optional<std::string> breach(const Seen& seen) const;
-  bool may_end(Micros now, const Seen& seen) const;
+  Micros end(const Seen& seen) const;
   void enter(std::size_t phase, Micros now);
 
   Plan plan_;

@@ -81,6 +81,33 @@ TEST(Rollout, APhaseIsAsLongAsAnAnswerMayTake) {
   EXPECT_EQ(rollout.stage(), Stage::kPromoted);
 }
 
+TEST(Rollout, WhatDoesNotAnswerIsNotPromoted) {
+  Seen seen;
+  const auto silent = [&seen](Micros silence, int unanswered) -> const Seen& {
+    seen.silence = silence;
+    seen.unanswered = unanswered;
+    return seen;
+  };
+  const Plan plan = {.phases = {{false, 5, 60 * kSecond}}, .guards = {}};
+  Rollout waits(plan);
+  waits.ready(0);
+  // It has answered, but not since its time is over.
+  EXPECT_FALSE(waits.tick(60 * kSecond, silent(kSecond, 0)));
+  EXPECT_FALSE(waits.tick(70 * kSecond, silent(11 * kSecond, 2)));
+  EXPECT_TRUE(waits.tick(71 * kSecond, silent(kSecond, 0)));
+  EXPECT_EQ(waits.stage(), Stage::kPromoted);
+  // At any time, whatever else has asked it.
+  for (const std::int64_t requests : {0, 1000}) {
+    Rollout hangs(plan);
+    hangs.ready(0);
+    seen.requests = requests;
+    EXPECT_FALSE(hangs.tick(20 * kSecond, silent(15 * kSecond, 2)));
+    EXPECT_TRUE(hangs.tick(21 * kSecond, silent(16 * kSecond, 3)));
+    EXPECT_EQ(hangs.stage(), Stage::kRolledBack);
+    EXPECT_NE(hangs.reason().find("it does not answer"), std::string::npos) << hangs.reason();
+  }
+}
+
 TEST(Rollout, OnlyWhatIsThereGoesOn) {
   Rollout rollout({.phases = {{false, 5, 10 * kSecond}}, .guards = {}});
   rollout.ready(0);

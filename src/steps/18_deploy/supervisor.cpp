@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "engines/http/server.h"
 #include "steps/18_deploy/front.h"
+#include "steps/18_deploy/pulse.h"
 #include "store/lock.h"
 
 namespace kingpost::steps::deploy {
@@ -150,6 +151,7 @@ class Running final : public Supervisor, public http::Handler {
     // Nobody is there yet to share with.
     if (stable_ == nullptr) plan = {};
     candidate_ = made(source);
+    pulse_ = {};
     rollout_.emplace(std::move(plan));
     ++attempt_;
     note("started", source.version, {});
@@ -157,11 +159,12 @@ class Running final : public Supervisor, public http::Handler {
   }
 
   // All requests are about to go there.
-  static Status hold_ready(const Backend& backend) {
-    if (backend.port() != 0) return {};
+  static Status hold_ready(const Backend& backend, int unanswered = 0) {
+    if (backend.port() != 0 && unanswered == 0) return {};
+    std::string why = backend.last_error();
+    if (backend.port() != 0) why = "it was asked whether it is ready, and has not said so";
     return fail(Code::kPrecondition, "deploy.not_ready", "version {} cannot answer now{}{}",
-                backend.source().version, backend.last_error().empty() ? "" : ": ",
-                backend.last_error())
+                backend.source().version, why.empty() ? "" : ": ", why)
         .hint("repeat it when `kingpost deploy status` says ready, or deploy another version");
   }
 
@@ -173,7 +176,7 @@ class Running final : public Supervisor, public http::Handler {
                   "no version is in trial or on standby")
           .hint("`kingpost deploy status` says what there is");
     }
-    TRY_STATUS(hold_ready(*candidate_));
+    TRY_STATUS(hold_ready(*candidate_, pulse_.unanswered()));
     rollout_->promote();
     return settle();
   }
@@ -277,10 +280,13 @@ class Running final : public Supervisor, public http::Handler {
       note("ready", candidate_->source().version, rollout_->reason());
       return settle();
     }
+    pulse_.beat(front_.client(), candidate_->port(), now);
     if (rollout_->stage() != Stage::kPhase) return {};
     Seen seen = candidate_->seen();
     seen.null_rate = null_rate_.value();
     seen.is_there = candidate_->port() != 0;
+    seen.silence = now - pulse_.answered();
+    seen.unanswered = pulse_.unanswered();
     look_at_nulls(now);
     if (!rollout_->tick(now, seen)) return {};
     begin_counting();
@@ -425,7 +431,7 @@ class Running final : public Supervisor, public http::Handler {
     if (candidate_ != nullptr) {
       candidate = backend_json(*candidate_);
       candidate.set("stage", stage_word(rollout_->stage())).set("reason", rollout_->reason());
-      candidate.set("percent", rollout_->percent());
+      candidate.set("percent", rollout_->percent()).set("unanswered", pulse_.unanswered());
       candidate.set("shadow_percent", rollout_->shadow_percent());
     }
     out.set("candidate", std::move(candidate));
@@ -454,6 +460,8 @@ class Running final : public Supervisor, public http::Handler {
   std::vector<Shared> leaving_;
   std::vector<Shared> leaving_next_;
   std::optional<Rollout> rollout_;
+  /// Of the candidate.
+  Pulse pulse_;
   std::optional<Source> previous_;
   NullRate null_rate_;
   bool is_blind_ = false;
