@@ -2,12 +2,15 @@
 #include "base/line_log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 
 #include "base/files.h"
+#include "base/format.h"
 #include "base/new_file.h"
 
 namespace kingpost {
@@ -15,17 +18,30 @@ namespace {
 
 constexpr std::size_t kMostWaiting = std::size_t{4} << 20;
 
+struct stat told_of(int file) {
+  struct stat out{};
+  // What cannot be told of is no file that anything else goes to.
+  if (::fstat(file, &out) != 0) out = {};
+  return out;
+}
+
+int open_at_end(const std::string& path, mode_t mode) {
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
+}
+
 }  // namespace
 
-LineLog::LineLog(int file, bool is_owned) : file_(file), is_owned_(is_owned) {
+LineLog::LineLog(int file, std::string path, const LineLogOptions& options)
+    : file_(file), path_(std::move(path)), options_(options), size_(told_of(file).st_size) {
   writer_ = std::thread([this] { run(); });
 }
 
-Result<std::unique_ptr<LineLog>> LineLog::open(const std::string& path) {
-  if (path == "-") return std::unique_ptr<LineLog>(new LineLog(STDOUT_FILENO, false));
-  const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+Result<std::unique_ptr<LineLog>> LineLog::open(const std::string& path,
+                                               const LineLogOptions& options) {
+  if (path == "-") return std::unique_ptr<LineLog>(new LineLog(STDOUT_FILENO, {}, options));
+  const int file = open_at_end(path, options.mode);
   if (file < 0) return file_error(errno, "write", path);
-  return std::unique_ptr<LineLog>(new LineLog(file, true));
+  return std::unique_ptr<LineLog>(new LineLog(file, path, options));
 }
 
 LineLog::~LineLog() {
@@ -35,7 +51,7 @@ LineLog::~LineLog() {
   }
   came_.notify_all();
   writer_.join();
-  if (is_owned_) ::close(file_);
+  if (!path_.empty()) ::close(file_);
 }
 
 void LineLog::add(std::string_view line) {
@@ -63,8 +79,30 @@ void LineLog::run() {
       dropped_.fetch_add(static_cast<std::uint64_t>(std::count(taken.begin(), taken.end(), '\n')),
                          std::memory_order_relaxed);
     }
+    size_ += static_cast<std::int64_t>(taken.size());
     taken.clear();
+    if (options_.rotate_bytes > 0 && size_ >= options_.rotate_bytes && !path_.empty()) rotate();
   }
+}
+
+// Where that does not work, the lines go on where they went.
+void LineLog::rotate() {
+  size_ = 0;
+  const auto place = [this](int number) { return format("{}.{}", path_, number); };
+  // The last of them goes with its name.
+  for (int i = options_.keep; i > 1; --i) {
+    ::rename(place(i - 1).c_str(), place(i).c_str());
+  }
+  if (::rename(path_.c_str(), place(1).c_str()) != 0) return;
+  const int next = open_at_end(path_, options_.mode);
+  if (next < 0) return;
+  const auto old = told_of(file_);
+  for (const int each : {STDOUT_FILENO, STDERR_FILENO}) {
+    const auto its = told_of(each);
+    if (its.st_ino == old.st_ino && its.st_dev == old.st_dev) ::dup2(next, each);
+  }
+  ::dup3(next, file_, O_CLOEXEC);
+  ::close(next);
 }
 
 }  // namespace kingpost

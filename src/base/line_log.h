@@ -3,6 +3,8 @@
 // the queue is dropped and counted.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -15,10 +17,21 @@
 
 namespace kingpost {
 
+struct LineLogOptions {
+  /// A file that has so many bytes gets the name PATH.1, and a new one is begun: also for standard
+  /// output and error, where they go there. 0: never.
+  std::int64_t rotate_bytes = 0;
+  /// So many of those that have ended are kept, PATH.1 being the last of them. From 1 on.
+  int keep = 3;
+  /// Of files that are made.
+  mode_t mode = 0640;
+};
+
 class LineLog {
  public:
   /// `path`: a file that is appended to, or "-" for standard output. Fails as files do.
-  static Result<std::unique_ptr<LineLog>> open(const std::string& path);
+  static Result<std::unique_ptr<LineLog>> open(const std::string& path,
+                                               const LineLogOptions& options = {});
   /// Writes what waits.
   ~LineLog();
   LineLog(const LineLog&) = delete;
@@ -30,11 +43,16 @@ class LineLog {
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
  private:
-  LineLog(int file, bool is_owned);
+  LineLog(int file, std::string path, const LineLogOptions& options);
   void run();
+  void rotate();
 
   const int file_;
-  const bool is_owned_;
+  /// Empty: the file is not its own.
+  const std::string path_;
+  const LineLogOptions options_;
+  /// Of the writer's thread alone.
+  std::int64_t size_ = 0;
   std::atomic<std::uint64_t> dropped_{0};
   std::mutex mutex_;
   std::condition_variable came_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/line_log.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <thread>
 #include <vector>
@@ -37,6 +40,40 @@ TEST(LineLog, WhatDoesNotFitIsCountedAndNobodyWaits) {
   for (int i = 0; i < 20; ++i) log->add(line);
   while (log->dropped() == 0) std::this_thread::yield();
   EXPECT_GT(log->dropped(), 0U);
+}
+
+TEST(LineLog, AFileThatIsLargeGoesOnInANewOne) {
+  const auto folder = Scratch::make("line_log");
+  const std::string path = folder->path() + "/log";
+  ASSERT_TRUE(write_durably(path, "old\n", 0600));
+  for (int i = 0; i < 6; ++i) {
+    const auto log = LineLog::open(path, {.rotate_bytes = 8, .keep = 2, .mode = 0600}).value();
+    log->add(format("new {}", i));
+  }
+  EXPECT_EQ(read_file(path + ".2").value(), "new 1\nnew 2\n");
+  EXPECT_EQ(read_file(path + ".1").value(), "new 3\nnew 4\n");
+  EXPECT_EQ(read_file(path).value(), "new 5\n");
+  EXPECT_FALSE(exists(path + ".3"));
+}
+
+TEST(LineLog, WhatTheProcessSaysItselfGoesAlong) {
+  const auto folder = Scratch::make("line_log");
+  const std::string path = folder->path() + "/log";
+  auto log = LineLog::open(path, {.rotate_bytes = 1, .mode = 0600}).value();
+  const int kept = ::dup(STDERR_FILENO);
+  const int same = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  ::dup2(same, STDERR_FILENO);
+  log->add("line");
+  log.reset();
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, "said\n", 5);
+  ::dup2(kept, STDERR_FILENO);
+  ::close(kept);
+  ::close(same);
+  EXPECT_EQ(read_file(path + ".1").value(), "line\n");
+  EXPECT_EQ(read_file(path).value(), "said\n");
+  struct stat seen{};
+  ASSERT_EQ(::stat(path.c_str(), &seen), 0);
+  EXPECT_EQ(seen.st_mode & 0777U, 0600U);
 }
 
 }  // namespace

@@ -135,6 +135,19 @@ class DeploySettingsTest(DeployCase):
         self.assertEqual((status, text["id"]), (409, "deploy.command_unknown"))
         self.assertEqual(self.status()["stable"]["version"], "1")
 
+    def test_a_log_that_is_large_goes_on_in_a_new_one(self):
+        folder = self.base / ".kingpost/deployments/m"
+        folder.mkdir(parents=True)
+        log = folder / "log"
+        log.write_bytes(b"line" * (4 << 20))
+        self.deploy("1", "--http", str(self.port))
+        self.wait(lambda _: (folder / "log.1").exists() and log.exists())
+        self.deploy("2")
+        self.wait(lambda _: "m/2: http://" in log.read_text())
+        self.assertLess(log.stat().st_size, 10000)
+        self.assertEqual(log.stat().st_mode & 0o777, 0o600)
+        self.assertNotIn("m/2:", (folder / "log.1").read_text())
+
     def test_what_is_refused(self):
         model = f"m/1={self.base}/1.onnx"
         self.refused("deploy.no_effect", model, "--bake", "1s")

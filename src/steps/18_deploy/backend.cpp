@@ -45,12 +45,11 @@ Result<Source> source_from_json(const Json& json) {
   return out;
 }
 
-Backend::Backend(Source source, std::string program, std::vector<std::string> words,
-                 std::string log)
+Backend::Backend(Source source, std::string program, std::vector<std::string> words, LineLog& log)
     : source_(std::move(source)),
       program_(std::move(program)),
       words_(std::move(words)),
-      log_(std::move(log)) {}
+      log_(log) {}
 
 Backend::~Backend() {
   if (process_ > 0) {
@@ -147,14 +146,7 @@ void Backend::be_away() {
 }
 
 void Backend::take_line(const std::string& line) {
-  const std::string stamped =
-      format("{} {}/{}: {}\n", second_text(wall_clock()), source_.model, source_.version, line);
-  const int log = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (log >= 0) {
-    // What cannot be written to the log is lost; the service goes on.
-    [[maybe_unused]] const ssize_t written = ::write(log, stamped.data(), stamped.size());
-    ::close(log);
-  }
+  log_.add(format("{} {}/{}: {}", second_text(wall_clock()), source_.model, source_.version, line));
   if (starts_with(line, "error[")) last_error_ = line;
   if (is_stopping_) return;
   // It tells this one first.

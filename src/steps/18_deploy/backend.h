@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/line_log.h"
 #include "base/result.h"
 #include "steps/18_deploy/rollout.h"
 
@@ -34,8 +35,8 @@ Result<Source> source_from_json(const Json& json);
 class Backend {
  public:
   /// `program` is kingpost-serve, `words` its options but for model and port; what it says goes to
-  /// the end of `log`.
-  Backend(Source source, std::string program, std::vector<std::string> words, std::string log);
+  /// `log`, which must outlive it.
+  Backend(Source source, std::string program, std::vector<std::string> words, LineLog& log);
   /// Ends the process at once.
   ~Backend();
   Backend(const Backend&) = delete;
@@ -86,7 +87,7 @@ class Backend {
   const Source source_;
   const std::string program_;
   const std::vector<std::string> words_;
-  const std::string log_;
+  LineLog& log_;
   std::atomic<int> port_{0};
   std::atomic<int> grpc_port_{0};
   pid_t process_ = -1;

@@ -44,7 +44,8 @@ struct Stubborn {
 
   Scratch scratch = Scratch::make("backend").value();
   std::string program = scratch.path() + "/serve";
-  Backend backend{{"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log"};
+  std::unique_ptr<LineLog> log = LineLog::open(scratch.path() + "/log").value();
+  Backend backend{{"m", "1", "m.onnx"}, program, {}, *log};
 };
 
 TEST(Backend, OneThatDoesNotGoIsKilled) {
@@ -74,7 +75,8 @@ TEST(Backend, OneThatWasKilledIsNotReady) {
 }
 
 TEST(Backend, FailuresInARowEndWithAGoodAnswer) {
-  Backend backend({"m", "1", "m.onnx"}, "none", {}, "none");
+  const auto log = LineLog::open("-").value();
+  Backend backend({"m", "1", "m.onnx"}, "none", {}, *log);
   for (int i = 0; i < 3; ++i) backend.count(true, {});
   backend.count_unsent();
   EXPECT_EQ(backend.seen().failed_last, 3);
@@ -84,6 +86,14 @@ TEST(Backend, FailuresInARowEndWithAGoodAnswer) {
   EXPECT_EQ(backend.seen().failed_last, 1);
   backend.begin_counting();
   EXPECT_EQ(backend.seen().failed_last, 0);
+}
+
+TEST(Backend, WhatItSaysGoesToTheLog) {
+  Stubborn stubborn;
+  ASSERT_TRUE(stubborn.is_ready());
+  stubborn.log.reset();
+  const std::string text = read_file(stubborn.scratch.path() + "/log").value();
+  EXPECT_TRUE(text.ends_with(" m/1: http://127.0.0.1:1\n")) << text;
 }
 
 // What it would keep open would outlive its end here: a port that is taken, a client that waits.
@@ -98,7 +108,8 @@ TEST(Backend, ItHasNoneOfTheSupervisorsFiles) {
                                    "echo http://127.0.0.1:1\nexec sleep 1000\n",
                                    kept),
                             0700));
-  Backend backend({"m", "1", "m.onnx"}, program, {}, scratch.path() + "/log");
+  const auto log = LineLog::open(scratch.path() + "/log").value();
+  Backend backend({"m", "1", "m.onnx"}, program, {}, *log);
   EXPECT_TRUE(within_a_minute([&] {
     backend.poll(0);
     return backend.port() == 1;

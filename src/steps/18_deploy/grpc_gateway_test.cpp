@@ -38,8 +38,9 @@ class Version final : public grpc::Handler {
         format("#!/bin/sh\necho grpc://127.0.0.1:{}\necho http://127.0.0.1:1\nexec sleep 1000\n",
                server_->port());
     EXPECT_TRUE(write_durably(program, text, 0700));
+    log_ = LineLog::open(folder + "/log").value();
     backend = std::make_shared<Backend>(Source{"m", name, "m.onnx"}, program,
-                                        std::vector<std::string>{}, folder + "/log");
+                                        std::vector<std::string>{}, *log_);
     for (int i = 0; i < 6000 && backend->grpc_port() == 0; ++i) {
       backend->poll(0);
       std::this_thread::sleep_for(milliseconds(10));
@@ -91,6 +92,7 @@ class Version final : public grpc::Handler {
 
  private:
   const std::string name_;
+  std::unique_ptr<LineLog> log_;
   std::mutex mutex_;
   std::condition_variable changed_;
   int over_ = 0;

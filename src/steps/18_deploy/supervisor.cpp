@@ -25,6 +25,7 @@ namespace {
 
 constexpr int kFailedStarts = 3;
 constexpr std::chrono::milliseconds kTick{50};
+constexpr std::int64_t kLogBytes = std::int64_t{16} << 20;
 
 std::string path_in(const std::string& folder, std::string_view file) {
   return format("{}/{}", folder, file);
@@ -59,6 +60,8 @@ class Running final : public Supervisor, public http::Handler {
     TRY(const std::string text, read_file(path_in(folder_, kConfigFile)));
     TRY(const Json json, parse_json(text));
     config_ = config_from_json(json);
+    TRY(log_, LineLog::open(path_in(folder_, kLogFile),
+                            {.rotate_bytes = kLogBytes, .mode = kPrivateFile}));
     TRY_STATUS(resume());
     TRY_STATUS(front_.open(config_, ports_));
     ports_ = front_.ports();
@@ -121,8 +124,7 @@ class Running final : public Supervisor, public http::Handler {
     if (std::find(words.begin(), words.end(), "--api-keys") != words.end()) {
       words.insert(words.end(), {"--metrics-key", sha256_of(metrics_key_)});
     }
-    return std::make_shared<Backend>(source, config_.program, std::move(words),
-                                     path_in(folder_, kLogFile));
+    return std::make_shared<Backend>(source, config_.program, std::move(words), *log_);
   }
 
   Status change(std::string_view path, const std::string& body) {
@@ -450,6 +452,7 @@ class Running final : public Supervisor, public http::Handler {
   std::string token_;
   /// What opens the metrics of the processes, which know its digest only.
   const std::string metrics_key_ = random_hex(32);
+  std::unique_ptr<LineLog> log_;
   std::mutex mutex_;
   Front front_;
   /// Where it listens, or did the last time.
