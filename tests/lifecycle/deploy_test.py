@@ -395,6 +395,27 @@ class DeployTest(DeployCase):
             self.assertNotEqual(code, 0, text)
             self.assertIn("deploy.state_damaged", said)
 
+    def test_a_supervisor_that_is_killed_while_its_version_starts(self):
+        program = self.base / "kingpost"
+        shutil.copy(KINGPOST, program)
+        serve = self.base / "kingpost-serve"
+        serve.write_text("#!/bin/sh\nexec sleep 600\n")
+        serve.chmod(0o700)
+        with subprocess.Popen([program, "deploy", f"m/1={self.base}/1.onnx", "--http",
+                               str(self.port)], cwd=self.base, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True) as waiting:
+            folder = self.base / ".kingpost/deployments/m"
+            until = time.monotonic() + SECONDS
+            while not (folder / "control.json").exists():
+                self.assertLess(time.monotonic(), until)
+                time.sleep(0.01)
+            status = self.wait(lambda status: status["candidate"])
+            os.kill(status["process"], signal.SIGKILL)
+            text = waiting.communicate(timeout=SECONDS)[0]
+        self.assertNotEqual(waiting.returncode, 0, text)
+        self.assertIn("error[deploy.not_running]: the supervisor of", text)
+        self.assertIn(f"its log is {folder}/log", text)
+
     def test_a_killed_supervisor_comes_back_as_it_was(self):
         self.deploy("1", "--http", str(self.port))
         self.deploy("2")

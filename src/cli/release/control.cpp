@@ -44,6 +44,7 @@ Result<Control> Control::of(const std::string& folder) {
   // The file of one that was killed is not that of the one that starts now.
   if (!starts_with(*holder, format("process {},", json["process"].integer()))) return not_running;
   Control out;
+  out.folder_ = folder;
   out.port_ = static_cast<int>(json["port"].integer());
   out.token_ = json["token"].text();
   return out;
@@ -56,11 +57,22 @@ Result<Json> Control::ask(const std::string& path, const Json& body) const {
   request.target = path;
   request.headers = {{"X-Token", token_}};
   if (!body.is_null()) request.body = body.dump();
-  TRY(const http::ClientAnswer answer, client.ask_and_wait(port_, request));
-  TRY(Json json, parse_json(answer.body));
-  if (answer.status == 200) return json;
+  const auto answer = client.ask_and_wait(port_, request);
+  if (!answer && answer.error().id() == "http.unreachable") return ended();
+  if (!answer) return Error(answer.error());
+  TRY(Json json, parse_json(answer->body));
+  if (answer->status == 200) return json;
   return fail(Code::kConflict, json["id"].text(), "{}", json["error"].text())
       .hint(json["hint"].text());
+}
+
+// On this machine nothing else comes between the two.
+Error Control::ended() const {
+  return fail(Code::kPrecondition, "deploy.not_running", "the supervisor of {} has ended",
+              shown(folder_, 200))
+      .hint(
+          format("its log is {}; `kingpost deploy MODEL` starts it again, with what it had before",
+                 path_in(folder_, deploy::kLogFile)));
 }
 
 Error not_started(const std::string& folder) {

@@ -25,11 +25,14 @@ class Control {
   /// `deploy.not_started`.
   static Result<Control> launch(const std::string& folder);
 
-  /// "/status" or one of its commands. Fails with the supervisor's own error, or
-  /// `http.unreachable`.
+  /// "/status" or one of its commands. Fails with the supervisor's own error, or with
+  /// `deploy.not_running` where it has ended since it was found.
   Result<Json> ask(const std::string& path, const Json& body = Json()) const;
 
  private:
+  Error ended() const;
+
+  std::string folder_;
   int port_ = 0;
   std::string token_;
 };

@@ -77,7 +77,7 @@ class Deploying {
       const auto asked = control.ask("/deploy", body);
       if (asked) return wait(control, (*asked)["attempt"].integer());
       // It was killed just now: the next one takes up what there was.
-      const bool is_lost = asked.error().id() == "http.unreachable";
+      const bool is_lost = asked.error().id() == "deploy.not_running";
       if (!is_lost || Clock::now() > until) return Error(asked.error());
       std::this_thread::sleep_for(kLook);
     }
@@ -387,19 +387,10 @@ void print_status(const Json& status) {
   if (!status["last_outcome"].text().empty()) print(status["last_outcome"].text() + "\n");
 }
 
-// One that was killed just now does not run.
-Result<Json> ask(const Control& control, const std::string& folder, const std::string& path) {
-  auto out = control.ask(path);
-  if (!out && out.error().id() == "http.unreachable") {
-    TRY_STATUS(Control::of(folder));
-  }
-  return out;
-}
-
 Status ask_and_print(const Arguments& arguments, const std::string& path) {
   TRY(const std::string folder, folder_of(arguments));
   TRY(const Control control, Control::of(folder));
-  TRY(const Json status, ask(control, folder, path));
+  TRY(const Json status, control.ask(path));
   if (arguments.json) {
     print(status.pretty());
   } else {
@@ -433,7 +424,7 @@ Status deploy_rollback_command(const Arguments& arguments) {
 Status deploy_stop_command(const Arguments& arguments) {
   TRY(const std::string folder, folder_of(arguments));
   TRY(const Control control, Control::of(folder));
-  if (auto asked = ask(control, folder, "/stop"); !asked) return std::move(asked).error();
+  if (auto asked = control.ask("/stop"); !asked) return std::move(asked).error();
   const auto until = Clock::now() + kPatience;
   while (store::Lock::holder(folder) && Clock::now() < until) std::this_thread::sleep_for(kLook);
   print("stopped\n");
