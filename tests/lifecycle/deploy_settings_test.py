@@ -37,6 +37,25 @@ class DeploySettingsTest(DeployCase):
             self.assertNotEqual(self.status()["url"], before["url"])
             self.assertEqual(self.status()["grpc_url"], before["grpc_url"])
 
+    def test_the_port_that_a_deployment_has_is_no_other_port(self):
+        self.deploy("1", "--http", "0", "--grpc", "0")
+        http, grpc = (self.status()[each].rpartition(":")[2] for each in ("url", "grpc_url"))
+        model = f"m/2={self.base}/2.onnx"
+        self.call(model, "--http", http, "--grpc", grpc)
+        self.call(model, "--http", http)
+        self.call(model, "--http", "0", "--grpc", grpc)
+        _, text = self.run_it(model, "--http", grpc)
+        self.assertIn(f"runs at port {http}, and {grpc} is asked for", text)
+        self.refused("deploy.other_port", model, "--http", http, "--grpc", http)
+        self.refused("deploy.other_port", model, "--grpc", "off")
+        self.call("stop")
+        self.call(model, "--http", http, "--grpc", "off")
+        self.refused("deploy.other_port", model, "--http", "0")
+        self.call("stop")
+        self.call(model, "--http", "0")
+        _, text = self.run_it(model, "--grpc", grpc)
+        self.assertIn(f"runs without gRPC, and gRPC at {grpc} is asked for", text)
+
     def test_what_a_running_deployment_does_not_take_up_is_an_error(self):
         def write(deploy, serve):
             (self.base / "kingpost.yaml").write_text(

@@ -230,10 +230,24 @@ class Deploying {
     return write_durably(path_in(folder_, deploy::kConfigFile), deploy::to_json(config_).pretty());
   }
 
+  // Of one that runs and was given any port that is free, the one that it has, where one is named.
+  Status take_ports(deploy::Config& there) const {
+    const bool names_http = there.http == 0 && said_.port > 0;
+    const bool names_grpc = there.grpc == 0 && said_.grpc > 0;
+    if (!names_http && !names_grpc) return {};
+    TRY(const std::string text, read_file(path_in(folder_, deploy::kStateFile)));
+    TRY(const Json json, parse_json(text));
+    const Json& ports = json["ports"];
+    if (names_http) there.http = static_cast<int>(ports["http"].integer());
+    if (names_grpc) there.grpc = static_cast<int>(ports["grpc"].integer());
+    return {};
+  }
+
   // What a deployment that runs would not take up is an error.
   Status hold_settings() const {
-    TRY(const auto there, config_there());
+    TRY(auto there, config_there());
     if (!there) return {};
+    TRY_STATUS(take_ports(*there));
     if (said_.port >= 0 && said_.port != there->http) {
       return fail(Code::kConflict, "deploy.other_port",
                   "the deployment {} already runs at port {}, and {} is asked for", config_.name,
