@@ -319,6 +319,11 @@ class DeployTest(DeployCase):
                 for other in (path, f"{path}/ready", f"/v1/models/m/versions/{version}"):
                     self.assertEqual(version_of(other), version)
             self.assertEqual(version_of("/v2/models/m/versions/9", b"404"), "1")
+            # The other one cannot answer instead.
+            for role, version in (("stable", "1"), ("candidate", "2")):
+                os.kill(self.status()[role]["process"], signal.SIGKILL)
+                self.assertEqual(version_of(f"/v2/models/m/versions/{version}/infer", text=body),
+                                 version)
             self.call("rollback")
 
     def test_what_no_version_offers_is_no_error_of_the_new_one(self):
