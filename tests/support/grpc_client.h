@@ -94,8 +94,15 @@ class RawClient {
       if (from.ends && from.sent == from.bytes.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
       return static_cast<ssize_t>(size);
     };
-    return ::nghttp2_submit_request(session_, nullptr, list.data(), list.size(), &provider,
-                                    nullptr);
+    const std::int32_t stream =
+        ::nghttp2_submit_request(session_, nullptr, list.data(), list.size(), &provider, nullptr);
+    open_[stream] = bodies_.back().get();
+    return stream;
+  }
+  /// Of a call that was begun without an end, and whose bytes so far are sent.
+  void go_on(std::int32_t stream, std::string_view more) {
+    open_.at(stream)->bytes += more;
+    ::nghttp2_session_resume_data(session_, stream);
   }
   /// No window of HTTP/2 holds an answer up any more.
   void open_windows() {
@@ -138,6 +145,7 @@ class RawClient {
 
   nghttp2_session* session_ = nullptr;
   std::vector<std::unique_ptr<Body>> bodies_;
+  std::map<std::int32_t, Body*> open_;
 };
 
 }  // namespace kingpost::grpc

@@ -20,14 +20,18 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
         call_(call),
         head_(call->head()),
         deadline_(head_.timeout),
-        kept_(std::make_shared<Kept>(shared)) {}
+        kept_(std::make_shared<Kept>(shared, *call)) {}
 
   void message(Message message) override {
     // What the server had for it before it was finished may come still.
     if (is_refused_) return;
-    is_refused_ = !kept_->held.add(message);
+    if (const std::string_view why = kept_->held.add(message); !why.empty()) {
+      is_refused_ = true;
+      // Its client may take its time to hear of it.
+      kept_.reset();
+      return finish(StatusCode::kResourceExhausted, why);
+    }
     kept_->messages.push_back(std::move(message));
-    if (is_refused_) finish(StatusCode::kResourceExhausted, kTooMuch);
   }
 
   void half_closed() override {
@@ -37,7 +41,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
                                [&] { return share_of(head_, kept_->messages); });
     named_ = std::move(choice.named);
     is_copied_ = choice.is_copied && asks_model(head_);
-    until_ = Clock::now() + kPatience;
+    until_ = Clock::now() + shared_.limits.patience;
     ask(choice.backend, choice.is_new);
   }
 
@@ -54,7 +58,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
 
  private:
   struct Kept {
-    explicit Kept(GrpcShared& shared) : held(shared) {}
+    Kept(GrpcShared& shared, const grpc::Call& call) : held(shared, call) {}
     Held held;
     std::vector<Message> messages;
   };
@@ -133,7 +137,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   const grpc::Head head_;
   const Deadline deadline_;
   Clock::time_point until_;
-  const std::shared_ptr<Kept> kept_;
+  std::shared_ptr<Kept> kept_;
   Named named_;
   bool is_refused_ = false;
   bool is_copied_ = false;

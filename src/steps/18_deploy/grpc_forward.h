@@ -14,9 +14,19 @@
 
 namespace kingpost::steps::deploy {
 
+struct GrpcLimits {
+  /// Bytes of all messages that are kept because they might be asked again, and of those that came
+  /// by one connection.
+  std::size_t held = std::size_t{2} << 30;
+  std::size_t of_connection = std::size_t{256} << 20;
+  /// See kPatience.
+  std::chrono::milliseconds patience = kPatience;
+};
+
 /// What calls on their way share.
 struct GrpcShared {
   Traffic& traffic;
+  const GrpcLimits limits;
   std::unique_ptr<grpc::Client> client;
   /// Of all messages that are kept because they might be asked again.
   std::atomic<std::size_t> held{0};
@@ -25,17 +35,21 @@ struct GrpcShared {
 /// What the messages of one call hold, until it is gone.
 class Held {
  public:
-  explicit Held(GrpcShared& shared) : shared_(shared) {}
-  ~Held() { shared_.held.fetch_sub(size_); }
+  Held(GrpcShared& shared, const grpc::Call& call)
+      : shared_(shared), of_connection_(call.of_connection) {}
+  ~Held() { give_back(size_); }
   Held(const Held&) = delete;
   Held& operator=(const Held&) = delete;
 
-  /// False where that would be too much.
-  bool add(const grpc::Message& message);
+  /// Why it must not be kept: empty where it may.
+  std::string_view add(const grpc::Message& message);
   void remove(const grpc::Message& message);
 
  private:
+  void give_back(std::size_t size);
+
   GrpcShared& shared_;
+  const std::shared_ptr<std::atomic<std::size_t>> of_connection_;
   std::size_t size_ = 0;
 };
 
@@ -87,6 +101,8 @@ Share share_of(const grpc::Head& head, const std::vector<grpc::Message>& message
 /// The text of an answer that there is none.
 inline constexpr std::string_view kNobody = "no version of the model answers";
 inline constexpr std::string_view kTooMuch = "the calls that wait here take too much memory";
+inline constexpr std::string_view kTooMuchOfOne =
+    "the calls of this connection that wait here take too much memory";
 inline constexpr std::string_view kLate = "the deadline has passed";
 inline constexpr std::string_view kVersionField = "x-kingpost-version";
 

@@ -11,7 +11,6 @@ namespace {
 using grpc::Message;
 using grpc::StatusCode;
 
-constexpr std::size_t kMostHeld = std::size_t{2} << 30;
 // Of the stable version, as over HTTP.
 constexpr std::chrono::seconds kAnswerTime{30};
 
@@ -19,17 +18,35 @@ std::size_t size_of(const Message& message) {
   return message.bytes.size() + sizeof(Message);
 }
 
+// Of what must not be more than `most`; false, and nothing, where it would be.
+bool take(std::atomic<std::size_t>& held, std::size_t size, std::size_t most) {
+  if (held.fetch_add(size) + size <= most) return true;
+  held.fetch_sub(size);
+  return false;
+}
+
 }  // namespace
 
-bool Held::add(const Message& message) {
+std::string_view Held::add(const Message& message) {
   const std::size_t size = size_of(message);
+  const GrpcLimits& limits = shared_.limits;
+  if (!take(*of_connection_, size, limits.of_connection)) return kTooMuchOfOne;
+  if (!take(shared_.held, size, limits.held)) {
+    of_connection_->fetch_sub(size);
+    return kTooMuch;
+  }
   size_ += size;
-  return shared_.held.fetch_add(size) + size <= kMostHeld;
+  return {};
 }
 
 void Held::remove(const Message& message) {
   size_ -= size_of(message);
-  shared_.held.fetch_sub(size_of(message));
+  give_back(size_of(message));
+}
+
+void Held::give_back(std::size_t size) {
+  shared_.held.fetch_sub(size);
+  of_connection_->fetch_sub(size);
 }
 
 Deadline::Deadline(Time timeout) {
@@ -86,15 +103,20 @@ void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, St
       });
 }
 
-GrpcGateway::GrpcGateway(Traffic& traffic, int threads)
-    : shared_{traffic, std::make_unique<grpc::Client>(grpc::ClientOptions{.threads = threads})} {}
+GrpcGateway::GrpcGateway(Traffic& traffic, int threads, const GrpcLimits& limits)
+    : shared_{traffic, limits,
+              std::make_unique<grpc::Client>(grpc::ClientOptions{.threads = threads})} {}
 
 GrpcForward& GrpcGateway::forward(const std::shared_ptr<grpc::Call>& call) {
   if (call->state == nullptr) {
-    call->state = call->head().path == kStreamPath ? forward_stream(shared_, call)
-                                                   : forward_call(shared_, call);
+    call->state =
+        is_unary(call->head()) ? forward_call(shared_, call) : forward_stream(shared_, call);
   }
   return *static_cast<GrpcForward*>(call->state.get());
+}
+
+bool GrpcGateway::is_unary(const grpc::Head& head) const {
+  return head.path != kStreamPath;
 }
 
 void GrpcGateway::message(const std::shared_ptr<grpc::Call>& call, Message message) {

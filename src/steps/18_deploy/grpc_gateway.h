@@ -21,8 +21,9 @@ namespace kingpost::steps::deploy {
 class GrpcGateway final : public grpc::Handler {
  public:
   /// The traffic must outlive it.
-  GrpcGateway(Traffic& traffic, int threads);
+  GrpcGateway(Traffic& traffic, int threads, const GrpcLimits& limits = {});
 
+  bool is_unary(const grpc::Head& head) const override;
   void message(const std::shared_ptr<grpc::Call>& call, grpc::Message message) override;
   void half_closed(const std::shared_ptr<grpc::Call>& call) override;
   void closed(const std::shared_ptr<grpc::Call>& call) override;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <future>
 #include <mutex>
@@ -112,6 +113,11 @@ class Heard final : public grpc::Receiver {
     end.emplace(std::move(ending));
     changed_.notify_all();
   }
+  // Nothing while it is not over.
+  std::optional<StatusCode> status() {
+    const std::lock_guard lock(mutex_);
+    return end ? std::optional(end->value().status) : std::nullopt;
+  }
   bool waits(std::size_t messages, bool is_over = false) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::seconds(60),
@@ -128,9 +134,12 @@ class Heard final : public grpc::Receiver {
 
 class GrpcGatewayTest : public testing::Test {
  protected:
-  GrpcGatewayTest() {
+  explicit GrpcGatewayTest(const GrpcLimits& limits = {},
+                           milliseconds slow = std::chrono::seconds(30))
+      : gateway_(traffic_, 2, limits) {
     grpc::ServerOptions how;
     how.threads = 2;
+    how.slow = slow;
     server_ = grpc::Server::start(how, gateway_).value();
     route(0);
   }
@@ -176,7 +185,7 @@ class GrpcGatewayTest : public testing::Test {
   Version stable_{scratch_->path(), "1"};
   Version candidate_{scratch_->path(), "2"};
   Traffic traffic_;
-  GrpcGateway gateway_{traffic_, 2};
+  GrpcGateway gateway_;
   std::unique_ptr<grpc::Server> server_;
   grpc::Client client_{{.threads = 1}};
 };
@@ -469,6 +478,61 @@ TEST_F(GrpcGatewayTest, a_deadline_of_an_idle_stream_is_nobodys_fault) {
   ASSERT_TRUE(heard->waits(1, true));
   EXPECT_EQ(heard->end->value().status, StatusCode::kDeadlineExceeded);
   EXPECT_EQ(candidate_.backend->seen().errors, 0);
+}
+
+// What waits may hold 200,000 bytes, half of them by one connection, and a call must be whole soon.
+class NarrowGrpcGateway : public GrpcGatewayTest {
+ protected:
+  NarrowGrpcGateway()
+      : GrpcGatewayTest({.held = 200'000, .of_connection = 100'000}, milliseconds(1500)) {}
+
+  // Of a connection of its own.
+  std::shared_ptr<Heard> begin(const char* path, std::size_t bytes, int messages = 1) {
+    auto heard = std::make_shared<Heard>();
+    calls_.push_back(hostile_.begin(server_->port(), head_of(path), {}, heard));
+    for (int i = 0; i < messages; ++i) calls_.back()->send({std::string(bytes, 'x'), false});
+    return heard;
+  }
+
+  grpc::Client hostile_{{.threads = 1}};
+  std::vector<std::shared_ptr<grpc::ClientCall>> calls_;
+};
+
+TEST_F(NarrowGrpcGateway, one_connection_cannot_keep_another_from_being_answered) {
+  std::vector<std::shared_ptr<Heard>> heard;
+  for (int i = 0; i < 10; ++i) heard.push_back(begin(kUnary, 30'000));
+  const auto ended = [&](StatusCode code) {
+    return std::count_if(heard.begin(), heard.end(),
+                         [&](const auto& each) { return each->status() == code; });
+  };
+  const auto wait_for = [&](StatusCode code, int calls) {
+    for (int i = 0; i < 6000 && ended(code) < calls; ++i) {
+      std::this_thread::sleep_for(milliseconds(10));
+    }
+    EXPECT_EQ(ended(code), calls);
+  };
+  wait_for(StatusCode::kResourceExhausted, 7);
+  EXPECT_EQ(ask(head_of(kUnary), std::string(50'000, 'x')).ending.status, StatusCode::kOk);
+  // The other three are never half-closed.
+  wait_for(StatusCode::kDeadlineExceeded, 3);
+  // What they held is free again.
+  const auto whole = begin(kUnary, 90'000);
+  calls_.back()->half_close();
+  ASSERT_TRUE(whole->waits(1, true));
+  EXPECT_EQ(whole->status(), StatusCode::kOk);
+}
+
+TEST_F(NarrowGrpcGateway, a_stream_gives_back_what_it_held_when_it_is_refused) {
+  stable_.mood = Version::Mood::kSilent;
+  const auto heard = begin(kStream, 30'000, 4);
+  ASSERT_TRUE(heard->waits(0, true));
+  EXPECT_EQ(heard->status(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(heard->end->value().text, kTooMuchOfOne);
+  stable_.mood = Version::Mood::kWell;
+  const auto whole = begin(kStream, 90'000);
+  ASSERT_TRUE(whole->waits(1));
+  calls_.back()->half_close();
+  ASSERT_TRUE(whole->waits(1, true));
 }
 
 TEST_F(GrpcGatewayTest, it_stops_amid_calls) {

@@ -21,16 +21,17 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
         call_(call),
         head_(call->head()),
         deadline_(head_.timeout),
-        held_(shared) {}
+        held_(shared, *call) {}
 
   void message(Message message) override {
     const std::lock_guard lock(mutex_);
     if (is_over_) return;
-    const bool fits = held_.add(message);
+    if (const std::string_view why = held_.add(message); !why.empty()) {
+      return finish(StatusCode::kResourceExhausted, why);
+    }
     // Of a stream that lay idle the patience begins anew.
-    if (unanswered_.empty()) until_ = Clock::now() + kPatience;
+    if (unanswered_.empty()) until_ = Clock::now() + shared_.limits.patience;
     unanswered_.push_back({std::move(message), Clock::now()});
-    if (!fits) return finish(StatusCode::kResourceExhausted, kTooMuch);
     if (!has_begun_) return begin();
     if (is_waiting_) return;
     const auto asked = asked_.lock();
@@ -61,8 +62,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     // A caller that has waited as long as it said has waited for the version.
     if (is_asking_ && !unanswered_.empty() && deadline_.has_passed()) count(true);
     leave();
-    is_over_ = true;
-    while (!unanswered_.empty()) drop_first();
+    end();
   }
 
  private:
@@ -95,7 +95,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
                                                     [&] { return share_of(head_, first); });
     named_ = std::move(choice.named);
     is_copied_ = choice.is_copied;
-    until_ = Clock::now() + kPatience;
+    until_ = Clock::now() + shared_.limits.patience;
     connect(choice.backend, choice.is_new);
   }
 
@@ -128,7 +128,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     const std::lock_guard lock(mutex_);
     if (number != try_ || is_over_ || unanswered_.empty()) return;
     count(false);
-    until_ = Clock::now() + kPatience;
+    until_ = Clock::now() + shared_.limits.patience;
     has_waited_ = false;
     if (is_copied_) {
       auto copied = std::make_shared<std::vector<Message>>();
@@ -217,6 +217,11 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     unanswered_.pop_front();
   }
 
+  void end() {
+    is_over_ = true;
+    while (!unanswered_.empty()) drop_first();
+  }
+
   void leave() {
     ++try_;
     is_asking_ = false;
@@ -231,7 +236,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
 
   void finish(StatusCode code, std::string_view text) {
     leave();
-    is_over_ = true;
+    end();
     const auto call = call_.lock();
     if (call == nullptr) return;
     if (backend_ != nullptr) tell_version(*call);

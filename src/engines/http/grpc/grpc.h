@@ -3,6 +3,7 @@
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -91,6 +92,8 @@ class Call {
 
   /// Whatever the handler keeps with the call.
   std::shared_ptr<void> state;
+  /// Shared by all calls of a connection, for the handler to count in: 0 at first.
+  std::shared_ptr<std::atomic<std::size_t>> of_connection;
 
  protected:
   Call() = default;
@@ -103,6 +106,9 @@ class Handler {
   Handler(const Handler&) = delete;
   Handler& operator=(const Handler&) = delete;
 
+  /// Of one request: its client has to send all of it within ServerOptions::slow. Of a call that is
+  /// not, each message has that time.
+  virtual bool is_unary(const Head&) const { return false; }
   /// Each message of a call, in order. A call that was finished gets none any more.
   virtual void message(const std::shared_ptr<Call>& call, Message message) = 0;
   /// The client sends no more messages; always once, unless the call was finished or cancelled.
@@ -131,9 +137,10 @@ struct ServerOptions {
   std::size_t connections = 20'000;
   /// A connection without a call.
   std::chrono::seconds idle{600};
-  /// Without a byte amid a message or before the first one, or without taking of the answers that
-  /// wait for it.
-  std::chrono::seconds slow{30};
+  /// For a message, and for all of a unary call, from its first byte to its last: what takes longer
+  /// ends with DEADLINE_EXCEEDED. So long a connection stays that does not begin, or that takes
+  /// none of the answers that wait for it.
+  std::chrono::milliseconds slow{30'000};
   http::TlsFiles tls;
   /// A line of JSON for each call, when not null; must outlive the server.
   http::AccessLog* access_log = nullptr;

@@ -109,8 +109,7 @@ class Connection final : public Events,
         shared_(shared),
         session_(shared.options, *this),
         writes_(shared.options.slow),
-        answers_(shared.options.slow),
-        messages_(shared.options.slow) {
+        answers_(shared.options.slow) {
     loop_.connections.fetch_add(1);
     shared_.peers.add(this);
   }
@@ -122,7 +121,8 @@ class Connection final : public Events,
   void start() {
     Fault fault;
     http::ignore(socket().set_option(tcp::no_delay(true), fault));
-    last_ = Clock::now();
+    begun_ = Clock::now();
+    last_ = begun_;
     watch();
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       stream_.async_handshake(net::ssl::stream_base::server,
@@ -177,9 +177,12 @@ class Connection final : public Events,
               });
   }
 
-  void begun(std::int32_t stream, Head head) override {
-    calls_[stream] =
-        std::make_shared<CallOfStream>(this->weak_from_this(), stream, std::move(head));
+  bool begun(std::int32_t stream, Head head) override {
+    const bool is_unary = shared_.handler.is_unary(head);
+    auto& call = calls_[stream];
+    call = std::make_shared<CallOfStream>(this->weak_from_this(), stream, std::move(head));
+    call->of_connection = of_calls_;
+    return is_unary;
   }
   void message(std::int32_t stream, Message message) override {
     // Held, since it may be finished while the handler has it.
@@ -272,10 +275,13 @@ class Connection final : public Events,
 
   // A client that neither sends what it began nor takes what it asked for must not stay for ever.
   void watch() {
-    timer_.expires_after(std::chrono::seconds(1));
+    constexpr std::chrono::milliseconds kMost{1000};
+    timer_.expires_after(std::min(kMost, shared_.options.slow / 4));
     timer_.async_wait([self = this->shared_from_this()](Fault fault) {
       if (fault || !self->socket().is_open()) return;
       const auto now = Clock::now();
+      self->session_.expire(now);
+      self->flush();
       if (self->stands_still(now)) return self->close();
       const bool is_quiet = now - self->last_ > self->shared_.options.idle;
       const bool is_idle = self->session_.streams() == 0;
@@ -284,14 +290,14 @@ class Connection final : public Events,
     });
   }
 
-  // Whether a client that may be pinging all the while does not read its socket, opens no window
-  // for its answers, or does not end its messages.
+  // Whether a client that may be pinging all the while does not read its socket or opens no window
+  // for its answers, or one has not begun.
   bool stands_still(Clock::time_point now) {
     const bool has_answers = session_.output_bytes() > 0 || (is_writing_ && has_answers_);
-    // All three are told how things stand, whatever the others say.
+    // Both are told how things stand, whatever the other says.
     const bool unread = writes_.stood(is_writing_, written_, now);
     const bool untaken = answers_.stood(has_answers, answered_, now);
-    const bool unsent = messages_.stood(session_.is_waiting(), session_.received_bytes(), now);
+    const bool unsent = !session_.has_begun() && now - begun_ > shared_.options.slow;
     return unread || untaken || unsent;
   }
 
@@ -315,13 +321,16 @@ class Connection final : public Events,
   std::map<std::int32_t, std::shared_ptr<CallOfStream>> calls_;
   std::array<char, 65536> in_;
   std::string out_;
+  /// See Call::of_connection.
+  const std::shared_ptr<std::atomic<std::size_t>> of_calls_ =
+      std::make_shared<std::atomic<std::size_t>>(0);
+  Clock::time_point begun_;
   Clock::time_point last_;
   /// Bytes that the socket took, and those of them that were written together with answers.
   std::uint64_t written_ = 0;
   std::uint64_t answered_ = 0;
   Progress writes_;
   Progress answers_;
-  Progress messages_;
   /// What other threads gave to the loop, and it has not done.
   std::atomic<std::int64_t> on_their_way_{0};
   /// Behind the handshake.

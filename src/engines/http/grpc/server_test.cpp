@@ -53,11 +53,17 @@ class GrpcServer : public testing::Test {
         {net::ip::make_address("127.0.0.1"), static_cast<std::uint16_t>(server_->port())});
   }
   void send() { net::write(socket_, net::buffer(client_.output())); }
+  // What the call has, once it is over.
+  Answer& ended(std::int32_t stream) {
+    send();
+    while (!client_.answers[stream].has_ended && receive()) send();
+    return client_.answers[stream];
+  }
   // A client that does not get on is let go soon.
   void start_hasty() {
     ServerOptions options;
     options.threads = 1;
-    options.slow = std::chrono::seconds(1);
+    options.slow = std::chrono::milliseconds(300);
     start(options);
   }
   // A write of the server is soon held up by a client that does not read: its connections have the
@@ -152,11 +158,7 @@ TEST_F(GrpcServer, each_call_has_a_line_in_the_access_log) {
   http::AccessLog access_log(*log);
   options.access_log = &access_log;
   start(options);
-  const auto ask = [&](const std::string& body) {
-    const std::int32_t stream = client_.call(RawClient::fields(), body);
-    send();
-    while (!client_.answers[stream].has_ended && receive()) send();
-  };
+  const auto ask = [&](const std::string& body) { ended(client_.call(RawClient::fields(), body)); };
   // The server has it, and has answered, when this ends; the stream stays open.
   const auto begin = [&](const std::string& body) {
     const std::int32_t stream = client_.call(RawClient::fields(), body, false);
@@ -194,10 +196,18 @@ TEST_F(GrpcServer, a_client_that_takes_no_answers_is_let_go) {
   EXPECT_TRUE(is_let_go());
 }
 
-TEST_F(GrpcServer, a_client_that_never_ends_its_message_is_let_go) {
+TEST_F(GrpcServer, a_message_that_never_ends_is_refused_and_others_are_not) {
   start_hasty();
-  client_.call(RawClient::fields(), framed("all").substr(0, 6), false);
-  EXPECT_TRUE(is_let_go());
+  const std::int32_t left = client_.call(RawClient::fields(), framed("all").substr(0, 6), false);
+  EXPECT_EQ(ended(left).fields["grpc-status"], "4");
+  EXPECT_EQ(ended(client_.call(RawClient::fields(), framed("all"))).data, framed("all"));
+}
+
+TEST_F(GrpcServer, a_client_that_does_not_begin_is_let_go) {
+  start_hasty();
+  net::write(socket_, net::buffer("PRI", 3));
+  while (receive()) {
+  }
 }
 
 TEST_F(GrpcServer, a_client_that_does_not_read_is_let_go) {

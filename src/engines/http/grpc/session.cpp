@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engines/http/grpc/session.h"
 
-#include <algorithm>
 #include <array>
 #include <map>
 #include <new>
@@ -13,6 +12,8 @@
 namespace kingpost::grpc {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct Stream {
   std::int32_t id = 0;
   Head head;
@@ -22,7 +23,10 @@ struct Stream {
   std::string encoding;
   std::size_t head_size = 0;
   MessageReader reader;
+  bool is_unary = false;
   bool is_half_closed = false;
+  /// Since when the client was seen to owe the rest of what it began.
+  std::optional<Clock::time_point> owing;
   MessageWriter out;
   /// What the answer begins with besides.
   Metadata metadata;
@@ -37,6 +41,7 @@ struct Stream {
   std::uint64_t all_out = 0;
 
   Outcome outcome() const { return {code, in, all_out}; }
+  bool owes() const { return !is_finished && !is_half_closed && (is_unary || reader.is_amid()); }
 };
 
 }  // namespace
@@ -55,7 +60,6 @@ struct Session::State {
   /// What messages hold that were not sent.
   std::size_t output = 0;
   std::uint64_t sent = 0;
-  std::uint64_t received = 0;
   bool has_frames = false;
 
   Stream* find(std::int32_t id) {
@@ -70,6 +74,7 @@ struct Session::State {
   void refuse_http(Stream& stream, std::string_view status);
   void feed(Stream& stream, std::string_view bytes);
   void half_close(Stream& stream);
+  void expire(Stream& stream, Clock::time_point now);
   void close(std::int32_t id);
   void send(Stream& stream, const Message& message);
   void finish(Stream& stream, StatusCode code, std::string_view text);
@@ -220,11 +225,10 @@ void Session::State::end_head(Stream& stream) {
   }
   if (stream.method != "POST") return refuse_http(stream, "405");
   if (!is_proto) return refuse_http(stream, "415");
-  events.begun(stream.id, std::move(stream.head));
+  stream.is_unary = events.begun(stream.id, std::move(stream.head));
 }
 
 void Session::State::feed(Stream& stream, std::string_view bytes) {
-  received += bytes.size();
   stream.in += bytes.size();
   while (!stream.is_finished) {
     const auto found = stream.reader.read(bytes, room);
@@ -232,6 +236,8 @@ void Session::State::feed(Stream& stream, std::string_view bytes) {
     if (found == MessageReader::Found::kFault) {
       return finish(stream, stream.reader.code(), stream.reader.text());
     }
+    // The next message has its own time.
+    if (!stream.is_unary) stream.owing.reset();
     events.message(stream.id, stream.reader.take(room));
     if (bytes.empty()) return;
   }
@@ -244,6 +250,19 @@ void Session::State::half_close(Stream& stream) {
     return finish(stream, StatusCode::kInvalidArgument, "a message is cut off");
   }
   events.half_closed(stream.id);
+}
+
+// Without a look at the clock for each message: what was owed already when it looked last, and is
+// still, was not sent meanwhile.
+void Session::State::expire(Stream& stream, Clock::time_point now) {
+  if (!stream.owes()) {
+    stream.owing.reset();
+  } else if (!stream.owing) {
+    stream.owing = now;
+  } else if (now - *stream.owing > options.slow) {
+    finish(stream, StatusCode::kDeadlineExceeded,
+           format("the client has not sent the rest of it within {} ms", options.slow.count()));
+  }
 }
 
 void Session::State::close(std::int32_t id) {
@@ -350,6 +369,10 @@ void Session::finish(std::int32_t stream, StatusCode code, std::string_view text
   if (Stream* const found = state_->find(stream)) state_->finish(*found, code, text);
 }
 
+void Session::expire(Clock::time_point now) {
+  for (auto& [id, stream] : state_->streams) state_->expire(stream, now);
+}
+
 void Session::shut_down() {
   ::nghttp2_submit_goaway(state_->wire.session, NGHTTP2_FLAG_NONE,
                           ::nghttp2_session_get_last_proc_stream_id(state_->wire.session),
@@ -378,14 +401,8 @@ std::uint64_t Session::sent_bytes() const {
   return state_->sent;
 }
 
-std::uint64_t Session::received_bytes() const {
-  return state_->received;
-}
-
-bool Session::is_waiting() const {
-  return !state_->has_frames ||
-         std::any_of(state_->streams.begin(), state_->streams.end(),
-                     [](const auto& each) { return each.second.reader.is_amid(); });
+bool Session::has_begun() const {
+  return state_->has_frames;
 }
 
 }  // namespace kingpost::grpc

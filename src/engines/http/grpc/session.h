@@ -30,7 +30,8 @@ class Events {
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
-  virtual void begun(std::int32_t stream, Head head) = 0;
+  /// True for a unary call.
+  virtual bool begun(std::int32_t stream, Head head) = 0;
   virtual void message(std::int32_t stream, Message message) = 0;
   virtual void half_closed(std::int32_t stream) = 0;
   /// Answered or not, the stream is gone; nothing may be sent to it.
@@ -59,6 +60,10 @@ class Session {
   void send(std::int32_t stream, const Message& message);
   void finish(std::int32_t stream, StatusCode code, std::string_view text);
 
+  /// Ends the calls that their client has left unfinished for longer than is allowed, as far as it
+  /// can tell: to be called every now and then.
+  void expire(std::chrono::steady_clock::time_point now);
+
   /// No new calls; those there are go on.
   void shut_down();
   /// Nothing is left to be read or written.
@@ -70,9 +75,8 @@ class Session {
   std::size_t output_bytes() const;
   /// Of messages, so far.
   std::uint64_t sent_bytes() const;
-  std::uint64_t received_bytes() const;
-  /// Amid a message, or before the first frame: the client has to send more.
-  bool is_waiting() const;
+  /// The first frame has come.
+  bool has_begun() const;
 
  private:
   friend struct Callbacks;

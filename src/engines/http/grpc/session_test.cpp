@@ -19,7 +19,10 @@ using testing::HasSubstr;
 // What the server tells, and a handler that sends back what it gets when the client has ended.
 class Recorder final : public Events {
  public:
-  void begun(std::int32_t stream, Head head) override { heads[stream] = std::move(head); }
+  bool begun(std::int32_t stream, Head head) override {
+    heads[stream] = std::move(head);
+    return is_unary;
+  }
   void message(std::int32_t stream, Message message) override {
     messages[stream].push_back(message.bytes);
     flags += message.is_compressed ? 'c' : 'p';
@@ -37,6 +40,7 @@ class Recorder final : public Events {
 
   Session* session = nullptr;
   bool echoes = true;
+  bool is_unary = false;
   std::map<std::int32_t, Head> heads;
   std::map<std::int32_t, std::vector<std::string>> messages;
   std::string flags;
@@ -117,7 +121,6 @@ TEST_F(GrpcSession, bytes_may_come_one_by_one) {
   client_.call(RawClient::fields(), framed("one") + framed("two"));
   pump(1);
   EXPECT_EQ(client_.answers[1].data, framed("one") + framed("two"));
-  EXPECT_FALSE(session_->is_waiting());
 }
 
 TEST_F(GrpcSession, messages_longer_than_every_window) {
@@ -179,12 +182,55 @@ TEST_F(GrpcSession, messages_together_are_bounded) {
   }
   EXPECT_GE(refused, 4);
   EXPECT_LT(refused, 8);
-  EXPECT_TRUE(session_->is_waiting());
   // What the others held is free again.
   for (std::int32_t stream = 1; stream <= last; stream += 2) client_.reset(stream);
   pump();
   events_.echoes = true;
   EXPECT_EQ(ask(framed(std::string(5'900'000, 'y'))).fields.at("grpc-status"), "0");
+}
+
+TEST_F(GrpcSession, a_message_has_its_time_whatever_comes_besides) {
+  events_.echoes = false;
+  const std::string half = framed(std::string(1000, 'x')).substr(0, 500);
+  const std::int32_t left = client_.call(RawClient::fields(), half, false);
+  const std::int32_t busy = client_.call(RawClient::fields(), half, false);
+  const std::int32_t silent = client_.call(RawClient::fields(), framed("all"), false);
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i <= 4; ++i) {
+    pump();
+    session_->expire(begun + i * options_.slow / 3);
+    // Amid a message whenever it is looked at, but each time another one.
+    client_.go_on(busy, std::string(505, 'x') + half);
+    client_.go_on(left, "x");
+  }
+  pump();
+  EXPECT_EQ(client_.answers[left].fields["grpc-status"], "4");
+  EXPECT_THAT(client_.answers[left].fields["grpc-message"], HasSubstr("within 30000 ms"));
+  EXPECT_EQ(events_.gone, std::vector<std::int32_t>{left});
+  EXPECT_EQ(events_.messages[busy].size(), 5U);
+  EXPECT_EQ(client_.answers.count(silent), 0U);
+}
+
+TEST_F(GrpcSession, a_unary_call_has_the_time_of_a_message) {
+  events_.is_unary = true;
+  events_.echoes = false;
+  const std::int32_t open = client_.call(RawClient::fields(), framed("a"), false);
+  const std::int32_t bare = client_.call(RawClient::fields(), "", false);
+  // Its answer may take its time.
+  client_.call(RawClient::fields(), framed("a"));
+  pump();
+  const auto begun = std::chrono::steady_clock::now();
+  session_->expire(begun);
+  client_.go_on(open, framed("b"));
+  pump();
+  session_->expire(begun + options_.slow);
+  pump();
+  EXPECT_EQ(session_->streams(), 3U);
+  session_->expire(begun + options_.slow + std::chrono::milliseconds(1));
+  pump();
+  EXPECT_EQ(client_.answers[open].fields["grpc-status"], "4");
+  EXPECT_EQ(client_.answers[bare].fields["grpc-status"], "4");
+  EXPECT_EQ(session_->streams(), 1U);
 }
 
 TEST_F(GrpcSession, a_cancelled_call_is_told_and_its_answer_is_lost) {
@@ -248,11 +294,11 @@ TEST_F(GrpcSession, it_shuts_down_behind_the_calls_there_are) {
 }
 
 TEST_F(GrpcSession, a_client_of_another_protocol_is_told_to_go) {
-  EXPECT_TRUE(session_->is_waiting());
   EXPECT_FALSE(session_->receive("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
   std::string out;
   session_->take_output(out, 65536);
   EXPECT_TRUE(events_.heads.empty());
+  EXPECT_FALSE(session_->has_begun());
 }
 
 TEST_F(GrpcSession, damaged_bytes_do_no_harm) {

@@ -14,11 +14,12 @@ using grpc::Call;
 using grpc::StatusCode;
 
 constexpr std::string_view kService = "/inference.GRPCInferenceService/";
+constexpr std::string_view kStream = "ModelStreamInfer";
 constexpr std::string_view kHealth = "/grpc.health.v1.Health/Check";
 
 // "ModelInfer", "Check"; empty for a path of another service.
-std::string_view method_of(const Call& call) {
-  const std::string_view path = call.head().path;
+std::string_view method_of(const grpc::Head& head) {
+  const std::string_view path = head.path;
   if (path == kHealth) return "Check";
   return starts_with(path, kService) ? path.substr(kService.size()) : std::string_view();
 }
@@ -67,8 +68,12 @@ Status GrpcRoutes::decode(const Call& call, grpc::Message& message) const {
   return {};
 }
 
+bool GrpcRoutes::is_unary(const grpc::Head& head) const {
+  return method_of(head) != kStream;
+}
+
 void GrpcRoutes::message(const std::shared_ptr<Call>& call, grpc::Message message) {
-  const std::string_view method = method_of(*call);
+  const std::string_view method = method_of(call->head());
   if (const Status may = allow(*call, method); !may) {
     return refuse_access(*call, may.error());
   }
@@ -76,7 +81,7 @@ void GrpcRoutes::message(const std::shared_ptr<Call>& call, grpc::Message messag
     service_.refused({}, plain.error());
     return refuse(service_, *call, plain.error());
   }
-  if (method == "ModelStreamInfer") {
+  if (method == kStream) {
     if (call->state == nullptr) call->state = std::make_shared<AnswerStream>(service_, call);
     return infer(service_, call, std::static_pointer_cast<AnswerStream>(call->state),
                  message.bytes);
@@ -90,7 +95,7 @@ void GrpcRoutes::message(const std::shared_ptr<Call>& call, grpc::Message messag
 }
 
 void GrpcRoutes::half_closed(const std::shared_ptr<Call>& call) {
-  if (method_of(*call) == "ModelStreamInfer") {
+  if (!is_unary(call->head())) {
     if (call->state == nullptr) return finish(service_, *call, StatusCode::kOk, {});
     return std::static_pointer_cast<AnswerStream>(call->state)->half_closed();
   }

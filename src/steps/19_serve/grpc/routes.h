@@ -17,6 +17,7 @@ class GrpcRoutes final : public grpc::Handler {
   GrpcRoutes(Service& service, const ServiceOptions& options)
       : service_(service), options_(options) {}
 
+  bool is_unary(const grpc::Head& head) const override;
   void message(const std::shared_ptr<grpc::Call>& call, grpc::Message message) override;
   void half_closed(const std::shared_ptr<grpc::Call>& call) override;
 

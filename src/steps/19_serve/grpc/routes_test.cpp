@@ -149,6 +149,17 @@ TEST_F(GrpcRoutesTest, a_unary_call_has_one_message) {
   EXPECT_EQ(call->finished, 1);
 }
 
+TEST_F(GrpcRoutesTest, all_but_the_stream_are_unary) {
+  grpc::Head head;
+  for (const char* path : {"/inference.GRPCInferenceService/ModelInfer", "/x.Y/ModelStreamInfer",
+                           "/grpc.health.v1.Health/Check"}) {
+    head.path = path;
+    EXPECT_TRUE(routes_->is_unary(head)) << path;
+  }
+  head.path = "/inference.GRPCInferenceService/ModelStreamInfer";
+  EXPECT_FALSE(routes_->is_unary(head));
+}
+
 TEST_F(GrpcRoutesTest, a_stream_ends_behind_its_last_answer) {
   auto call = std::make_shared<FakeCall>("/inference.GRPCInferenceService/ModelStreamInfer");
   routes_->message(call, {infer_message(), false});
