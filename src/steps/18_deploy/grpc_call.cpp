@@ -19,7 +19,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
       : shared_(shared),
         call_(call),
         head_(call->head()),
-        deadline_(head_.timeout),
+        deadline_(head_.timeout, shared.limits.trial),
         kept_(std::make_shared<Kept>(shared, *call)) {}
 
   void message(Message message) override {

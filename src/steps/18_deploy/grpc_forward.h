@@ -19,8 +19,9 @@ struct GrpcLimits {
   /// by one connection.
   std::size_t held = std::size_t{2} << 30;
   std::size_t of_connection = std::size_t{256} << 20;
-  /// See kPatience.
+  /// See kPatience and kTrialTime.
   std::chrono::milliseconds patience = kPatience;
+  std::chrono::milliseconds trial = kTrialTime;
 };
 
 /// What calls on their way share.
@@ -59,8 +60,8 @@ class Deadline {
   using Clock = std::chrono::steady_clock;
   using Time = std::chrono::microseconds;
 
-  /// Zero: for ever.
-  explicit Deadline(Time timeout);
+  /// Zero: for ever. `trial` is what the new version may take.
+  Deadline(Time timeout, Time trial);
   bool has_passed() const { return until_ && Clock::now() >= *until_; }
   /// What the version is told: zero where the caller has said nothing, else at least one.
   Time left() const;
@@ -68,6 +69,7 @@ class Deadline {
   Time of_try(bool is_new) const;
 
  private:
+  const Time trial_;
   std::optional<Clock::time_point> until_;
 };
 

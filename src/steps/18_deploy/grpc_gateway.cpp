@@ -49,7 +49,7 @@ void Held::give_back(std::size_t size) {
   of_connection_->fetch_sub(size);
 }
 
-Deadline::Deadline(Time timeout) {
+Deadline::Deadline(Time timeout, Time trial) : trial_(trial) {
   // Nobody waits for a year.
   constexpr std::chrono::hours kMost{24 * 365};
   if (timeout.count() > 0) until_ = Clock::now() + std::min<Time>(timeout, kMost);
@@ -61,7 +61,7 @@ Deadline::Time Deadline::left() const {
 }
 
 Deadline::Time Deadline::of_try(bool is_new) const {
-  const Time most = is_new ? Time(kTrialTime) : Time(kAnswerTime);
+  const Time most = is_new ? trial_ : Time(kAnswerTime);
   if (!until_) return most;
   return std::min(most, std::max(Time(1), is_new ? left() / 2 : left()));
 }
@@ -90,7 +90,7 @@ void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, St
   own.timeout = Deadline::Time(0);
   const bool is_kept = bytes_of(answer) <= kMostCompared;
   shared.client->ask(
-      candidate->grpc_port(), own, std::move(messages), kTrialTime,
+      candidate->grpc_port(), own, std::move(messages), shared.limits.trial,
       [&traffic = shared.traffic, candidate, begun, status, own, is_kept,
        answer =
            is_kept ? answer : std::vector<Message>()](const Result<grpc::ClientAnswer>& copied) {

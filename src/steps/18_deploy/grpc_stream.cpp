@@ -20,7 +20,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
       : shared_(shared),
         call_(call),
         head_(call->head()),
-        deadline_(head_.timeout),
+        deadline_(head_.timeout, shared.limits.trial),
         held_(shared, *call) {}
 
   void message(Message message) override {
