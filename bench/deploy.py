@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What forwarding costs: the model and the requests of serving.py, asked of kingpost-serve itself and
-of a deployment with one kingpost-serve behind it, each alone on the machine."""
+"""What forwarding costs, over HTTP and by gRPC: the model and the requests of serving.py, asked of
+kingpost-serve itself and of a deployment with one kingpost-serve behind it, each alone on the
+machine."""
 
 import argparse
 import json
@@ -10,7 +11,8 @@ import types
 import measuring
 import serving
 
-DIRECT, DEPLOYED = serving.OURS, "kingpost deploy"
+# Asked directly, and through a deployment.
+PAIRS = {serving.OURS: "kingpost deploy", serving.OURS_GRPC: "kingpost deploy, gRPC"}
 MEASURES = ("requests a second", "server CPU us")
 
 
@@ -20,7 +22,8 @@ class Deployment(serving.Server):
     def __init__(self, folder, port):
         self.folder = folder
         self.log = folder / ".kingpost/deployments/model/log"
-        self.command("deploy", f"model/1={serving.MADE / 'model.onnx'}", "--http", str(port))
+        self.command("deploy", f"model/1={serving.MADE / 'model.onnx'}", "--http", str(port),
+                     "--grpc", str(port + 1))
         status = json.loads(self.command("deploy", "status", "--json"))
         self.process = types.SimpleNamespace(pid=status["process"], poll=lambda: None)
 
@@ -32,34 +35,36 @@ class Deployment(serving.Server):
         self.command("deploy", "stop")
 
 
-def median(table, key, name, measure):
-    return serving.median_of(table[key][name], measure)
-
-
 def print_ratios(table):
     """Of the deployment to kingpost-serve itself, and what a request takes more."""
     goals = measuring.Goals()
     for key in [each for each in table if each != "start" and each[0] > 0]:
-        rate, cpu = (median(table, key, DEPLOYED, each) / median(table, key, DIRECT, each)
-                     for each in MEASURES)
-        more = (median(table, key, DEPLOYED, MEASURES[1])
-                - median(table, key, DIRECT, MEASURES[1]))
-        print(f"{key[0]:>4} rows at {key[1]:>2}: {rate:5.2f} of the requests a second, "
-              f"{cpu:5.2f} of the processor time, {more:7.1f} us more")
-        if key[1] > 1:
-            goals.want(f"half of what kingpost-serve answers, {key[0]} rows at {key[1]}", rate, "x",
-                       rate >= 0.5)
+        for direct, deployed in PAIRS.items():
+            print_ratio(table[key], key, direct, deployed, goals)
     goals.print()
     return goals
 
 
+def print_ratio(servers, key, direct, deployed, goals):
+    (rate, own_rate), (cpu, own_cpu) = ((serving.median_of(servers[deployed], each),
+                                         serving.median_of(servers[direct], each))
+                                        for each in MEASURES)
+    print(f"{deployed:22} {key[0]:>4} rows at {key[1]:>2}: {rate / own_rate:5.2f} of the requests a "
+          f"second, {cpu / own_cpu:5.2f} of the processor time, {cpu - own_cpu:7.1f} us more")
+    if key[1] > 1:
+        goals.want(f"half of what {direct} answers, {key[0]} rows at {key[1]}", rate / own_rate,
+                   "x", rate / own_rate >= 0.5)
+
+
 def main(options):
-    serving.SERVERS[DEPLOYED] = (Deployment, *serving.SERVERS[DIRECT][1:])
+    for direct, deployed in PAIRS.items():
+        serving.SERVERS[deployed] = (Deployment, *serving.SERVERS[direct][1:])
+    serving.BY_GRPC.add(PAIRS[serving.OURS_GRPC])
     expected = serving.made()
     table = {}
     before = measuring.load()
     for _ in range(options.runs):
-        for name in (DIRECT, DEPLOYED):
+        for name in [each for pair in PAIRS.items() for each in pair]:
             print(f"{name} ...", flush=True)
             serving.measure(name, options, expected, table)
     serving.print_table(table)

@@ -167,6 +167,8 @@ SERVERS = {
     "BentoML": (bentoml, "predict", "rows_{}.json", lambda a: a),
     "MLflow": (mlflow, "invocations", "split_{}.json", lambda a: a["predictions"]),
 }
+# Those that are loaded by gRPC, at the port behind that of HTTP.
+BY_GRPC = {OURS_GRPC}
 
 
 def headers_of(body):
@@ -271,7 +273,7 @@ def measure(name, options, expected, table):
                 if rows == 1:
                     ready = time.monotonic() - begun
                 press, place = pressed, url
-                if name == OURS_GRPC:
+                if name in BY_GRPC:
                     press, place = pressed_by_grpc, options.port
                     body = as_message(name, options.port + 1, body, folder, expected[str(rows)])
                 for connections in options.connections:
