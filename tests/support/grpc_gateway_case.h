@@ -39,9 +39,9 @@ class Version final : public grpc::Handler {
         format("#!/bin/sh\necho grpc://127.0.0.1:{}\necho http://127.0.0.1:1\nexec sleep 1000\n",
                server_->port());
     EXPECT_TRUE(write_durably(program, text, 0700));
-    log_ = LineLog::open(folder + "/log").value();
+    log = LineLog::open(folder + "/log").value();
     backend = std::make_shared<Backend>(Source{"m", name, "m.onnx"}, program,
-                                        std::vector<std::string>{}, *log_);
+                                        std::vector<std::string>{}, *log);
     for (int i = 0; i < 6000 && backend->grpc_port() == 0; ++i) {
       backend->poll(0);
       std::this_thread::sleep_for(milliseconds(10));
@@ -87,7 +87,7 @@ class Version final : public grpc::Handler {
   }
 
   // Before the backend, which writes to it until its end.
-  std::unique_ptr<LineLog> log_;
+  std::unique_ptr<LineLog> log;
   std::shared_ptr<Backend> backend;
   std::atomic<Mood> mood{Mood::kWell};
   std::atomic<int> asked{0};
