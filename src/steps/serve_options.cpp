@@ -20,7 +20,7 @@ struct Row {
   ServeOptionKind kind = ServeOptionKind::kPlain;
 };
 
-constexpr std::array<Row, 18> kRows = {{
+constexpr std::array<Row, 19> kRows = {{
     {"", "address", "--address", Form::kText, ServeOptionKind::kAddress},
     {"", "http", "--http", Form::kInteger, ServeOptionKind::kPort},
     {"", "grpc", "--grpc", Form::kInteger, ServeOptionKind::kPort},
@@ -30,6 +30,7 @@ constexpr std::array<Row, 18> kRows = {{
     {"", "queue_rows", "--queue-rows", Form::kInteger},
     {"", "timeout", "--timeout", Form::kDuration},
     {"", "drain", "--drain", Form::kDuration},
+    {"", "busy_poll", "--busy-poll", Form::kDuration},
     {"", "api_keys", "--api-keys", Form::kText, ServeOptionKind::kSecretFile},
     {"", "access_log", "--access-log", Form::kText, ServeOptionKind::kOutputFile},
     {"tls", "certificate", "--tls-certificate", Form::kText, ServeOptionKind::kSecretFile},

@@ -51,6 +51,7 @@ struct Options {
   ServiceOptions service;
   Micros drain = 5'000'000;
   Micros delay = 0;
+  Micros busy_poll = 50;
   Micros timeout = 0;
 };
 
@@ -104,6 +105,7 @@ Result<std::unique_ptr<grpc::Server>> start_grpc(const Options& options, GrpcRou
   how.address = options.http.address;
   how.port = options.grpc_port;
   how.threads = options.http.threads;
+  how.busy_poll = options.http.busy_poll;
   how.tls = options.http.tls;
   how.access_log = access_log;
   TRY(auto server, grpc::Server::start(how, routes));
@@ -235,6 +237,8 @@ void add_log(CLI::App& app, Options& options) {
 void add_work(CLI::App& app, Options& options) {
   app.add_option("--threads", options.http.threads, "0: as many as there are cores")
       ->check(CLI::Range(0, 1024));
+  add_duration(app, "--busy-poll", options.busy_poll,
+               "how long a thread of a quick client looks for the next request before it sleeps");
   add_duration(app, "--drain", options.drain, "how long requests are still taken after SIGTERM");
   app.add_option("--batch-rows", options.service.batch_rows, "rows asked together at most")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
@@ -276,6 +280,7 @@ int serve_main(int count, char** words) {
     return app.exit(error);
   }
   options.service.threads = options.http.threads;
+  options.http.busy_poll = std::chrono::microseconds(options.busy_poll);
   options.service.batch_delay = std::chrono::microseconds(options.delay);
   options.service.timeout = std::chrono::microseconds(options.timeout);
   options.service.body_bytes = options.http.body_bytes;

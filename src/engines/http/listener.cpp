@@ -44,11 +44,12 @@ bool Peers::wind_down(std::chrono::milliseconds most) {
 Listener::Listener(Options options, Peers& peers, Accepted accepted)
     : options_(std::move(options)),
       peers_(peers),
-      loops_(options_.threads, [this, accepted = std::move(accepted)](
-                                   boost::asio::ip::tcp::socket socket, Loop& loop) {
-        if (peers_.count() >= options_.most_connections) return;
-        accepted(std::move(socket), loop, tls_.get());
-      }) {}
+      loops_(
+          options_.threads, options_.busy_poll,
+          [this, accepted = std::move(accepted)](boost::asio::ip::tcp::socket socket, Loop& loop) {
+            if (peers_.count() >= options_.most_connections) return;
+            accepted(std::move(socket), loop, tls_.get());
+          }) {}
 
 Status Listener::listen() {
   TRY(tls_, tls_of(options_.tls, options_.protocol));

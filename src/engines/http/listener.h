@@ -57,6 +57,7 @@ class Listener {
     TlsFiles tls;
     /// As ALPN names it.
     std::string protocol;
+    std::chrono::microseconds busy_poll{};
   };
   /// `tls` is null where there is none. Called by a loop.
   using Accepted = std::function<void(boost::asio::ip::tcp::socket, Loop&, Tls* tls)>;

@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "base/text.h"
+#include "engines/http/busy_poll.h"
 
 namespace kingpost::http {
 namespace {
@@ -21,7 +22,8 @@ Error cannot_listen(const std::string& address, int port, const std::string& why
 
 }  // namespace
 
-Loops::Loops(int threads, Accepted accepted) : accepted_(std::move(accepted)) {
+Loops::Loops(int threads, std::chrono::microseconds busy_poll, Accepted accepted)
+    : busy_poll_(busy_poll), accepted_(std::move(accepted)) {
   const int count = threads_or_all(threads);
   for (int i = 0; i < count; ++i) loops_.push_back(std::make_unique<Loop>());
   acceptor_.emplace(loops_[0]->context);
@@ -56,12 +58,34 @@ Status Loops::listen(const std::string& address, int port) {
   port_ = acceptor_->local_endpoint(fault).port();
   accept();
   for (const auto& loop : loops_) {
-    loop->thread = std::thread([&context = loop->context] {
-      const auto work = net::make_work_guard(context);
-      context.run();
-    });
+    loop->thread = std::thread([this, &loop = *loop] { run(loop); });
   }
   return {};
+}
+
+bool Loops::may_poll() const {
+  std::size_t connections = 0;
+  for (const auto& loop : loops_) connections += loop->connections.load(std::memory_order_relaxed);
+  return connections * 2 <= cores_;
+}
+
+void Loops::run(Loop& loop) const {
+  net::io_context& context = loop.context;
+  const auto work = net::make_work_guard(context);
+  if (busy_poll_.count() == 0) {
+    context.run();
+    return;
+  }
+  BusyPoll poll(busy_poll_);
+  while (!context.stopped()) {
+    if (poll.is_on() && may_poll()) {
+      const bool has_worked = context.poll() > 0;
+      poll.looked(has_worked, BusyPoll::Clock::now());
+    } else {
+      context.run_one();
+      poll.woke(BusyPoll::Clock::now());
+    }
+  }
 }
 
 void Loops::stop_accepting() {

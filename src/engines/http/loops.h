@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,7 +31,10 @@ class Loops {
   using Accepted = std::function<void(boost::asio::ip::tcp::socket, Loop&)>;
 
   /// `threads` 0: as many as the machine has cores. `accepted` is called by the first loop.
-  Loops(int threads, Accepted accepted);
+  /// `busy_poll`: while there are so few connections that half of the cores are enough for a loop
+  /// each, a loop whose last events came close together looks for the next for so long before it
+  /// sleeps: to be woken takes a core longer than a small request. 0: never.
+  Loops(int threads, std::chrono::microseconds busy_poll, Accepted accepted);
   /// Connections go with the handlers that the loops still hold.
   ~Loops();
   Loops(const Loops&) = delete;
@@ -48,7 +52,11 @@ class Loops {
   void accept();
   void accept_later();
   Loop& least_busy();
+  void run(Loop& loop) const;
+  bool may_poll() const;
 
+  std::chrono::microseconds busy_poll_;
+  const std::size_t cores_ = std::thread::hardware_concurrency();
   Accepted accepted_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;

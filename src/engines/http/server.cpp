@@ -304,7 +304,7 @@ class BeastServer final : public Server {
   BeastServer(const ServerOptions& options, Handler& handler)
       : shared_{options, handler, {}, {}, {}},
         listener_({options.address, options.port, options.threads, options.connections, options.tls,
-                   "http/1.1"},
+                   "http/1.1", options.busy_poll},
                   shared_.peers, [this](tcp::socket socket, Loop& loop, Tls* tls) {
                     if (tls == nullptr) {
                       begin_connection<Connection<beast::tcp_stream>>(std::move(socket), loop,

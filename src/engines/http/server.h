@@ -71,6 +71,8 @@ struct ServerOptions {
   int port = 0;
   /// 0: as many as the machine has cores.
   int threads = 0;
+  /// See Loops.
+  std::chrono::microseconds busy_poll{};
   std::uint64_t body_bytes = std::uint64_t{64} << 20;
   std::uint32_t head_bytes = 16384;
   std::size_t connections = 20'000;

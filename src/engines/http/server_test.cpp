@@ -52,6 +52,7 @@ class HttpServer : public testing::Test {
     ServerOptions out;
     out.threads = 1;
     out.slow = std::chrono::seconds(2);
+    out.busy_poll = std::chrono::microseconds(50);
     return out;
   }
 

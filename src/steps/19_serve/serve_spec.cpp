@@ -96,6 +96,12 @@ const Field& spec() {
                     {.kind = FieldKind::kPath}),
             tls(),
             log(),
+            {.name = "busy_poll",
+             .kind = FieldKind::kDuration,
+             .doc = "how long a thread of a quick client looks for the next request before it "
+                    "sleeps; 0: never",
+             .fallback = "50us",
+             .least = 0},
             {.name = "drain",
              .kind = FieldKind::kDuration,
              .doc = "how long requests are still taken after SIGTERM",

@@ -126,6 +126,8 @@ struct ServerOptions {
   int port = 0;
   /// 0: as many as the machine has cores.
   int threads = 0;
+  /// See Loops.
+  std::chrono::microseconds busy_poll{};
   /// Of one message, as it comes.
   std::size_t message_bytes = std::size_t{64} << 20;
   /// Of the fields of one call, counted as RFC 9113, 6.5.2 does.

@@ -348,7 +348,7 @@ class AsioServer final : public Server {
   AsioServer(const ServerOptions& options, Handler& handler)
       : shared_{options, handler, {}},
         listener_({options.address, options.port, options.threads, options.connections, options.tls,
-                   "h2"},
+                   "h2", options.busy_poll},
                   shared_.peers, [this](tcp::socket socket, http::Loop& loop, http::Tls* tls) {
                     if (tls == nullptr) {
                       http::begin_connection<Connection<tcp::socket>>(std::move(socket), loop,

@@ -64,6 +64,7 @@ class GrpcServer : public testing::Test {
     ServerOptions options;
     options.threads = 1;
     options.slow = std::chrono::milliseconds(300);
+    options.busy_poll = std::chrono::microseconds(50);
     start(options);
   }
   // A write of the server is soon held up by a client that does not read: its connections have the
