@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -21,7 +22,16 @@ void parallel(std::size_t count, int threads, const std::function<void(std::size
   };
   const auto workers = std::min(count, static_cast<std::size_t>(threads_or_all(threads)));
   std::vector<std::thread> helpers;
-  for (std::size_t i = 1; i < workers; ++i) helpers.emplace_back(take_turns);
+  // Where no more threads can be had, those that are there do all of it.
+  const auto add_helper = [&] {
+    try {
+      helpers.emplace_back(take_turns);
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  };
+  for (std::size_t i = 1; i < workers && add_helper(); ++i) continue;
   take_turns();
   for (std::thread& helper : helpers) helper.join();
 }

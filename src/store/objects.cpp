@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include "base/digest.h"
@@ -37,7 +38,12 @@ bool is_stale(const std::string& name) {
 // The last one to let go of a large file waits until the file system has freed it, which takes
 // longer than the rest of a seal.
 void release(int file) {
-  if (file >= 0) std::thread([file] { ::close(file); }).detach();
+  if (file < 0) return;
+  try {
+    std::thread([file] { ::close(file); }).detach();
+  } catch (const std::system_error&) {
+    ::close(file);
+  }
 }
 
 }  // namespace

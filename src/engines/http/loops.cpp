@@ -82,7 +82,9 @@ void Loops::run(Loop& loop) const {
       const bool has_worked = context.poll() > 0;
       poll.looked(has_worked, BusyPoll::Clock::now());
     } else {
+      // With all that belongs to the event.
       context.run_one();
+      context.poll();
       poll.woke(BusyPoll::Clock::now());
     }
   }

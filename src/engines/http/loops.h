@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/cores.h"
 #include "base/result.h"
 
 namespace kingpost::http {
@@ -56,7 +57,7 @@ class Loops {
   bool may_poll() const;
 
   std::chrono::microseconds busy_poll_;
-  const std::size_t cores_ = std::thread::hardware_concurrency();
+  const std::size_t cores_ = whole_cores();
   Accepted accepted_;
   std::vector<std::unique_ptr<Loop>> loops_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;

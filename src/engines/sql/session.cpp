@@ -202,14 +202,19 @@ class AdbcSession final : public Session {
   AdbcSession(const AdbcSession&) = delete;
   AdbcSession& operator=(const AdbcSession&) = delete;
 
-  static Result<std::unique_ptr<Session>> open(const std::shared_ptr<Engine>& engine) {
+  /// `prepare` comes before all other statements.
+  static Result<std::unique_ptr<Session>> open(const std::shared_ptr<Engine>& engine,
+                                               const std::function<Status(Session&)>& prepare) {
     auto session = std::make_unique<AdbcSession>(engine);
     TRY_STATUS(engine->connect(session->connection_));
+    TRY_STATUS(prepare(*session));
     TRY_STATUS(configure(*session));
     return std::unique_ptr<Session>(std::move(session));
   }
 
-  Result<std::unique_ptr<Session>> beside() override { return open(engine_); }
+  Result<std::unique_ptr<Session>> beside() override {
+    return open(engine_, [](Session&) { return Status(); });
+  }
 
   Status run(const std::string& statement) override {
     Stream stream;
@@ -373,9 +378,8 @@ Result<std::unique_ptr<Session>> Session::open(const EngineConfig& config) {
   }
   const auto engine = std::make_shared<Engine>(config.temp_folder);
   TRY_STATUS(engine->open(driver));
-  TRY(auto session, AdbcSession::open(engine));
-  TRY_STATUS(configure_engine(*session, config));
-  return session;
+  return AdbcSession::open(engine,
+                           [&](Session& session) { return configure_engine(session, config); });
 }
 
 }  // namespace kingpost::sql

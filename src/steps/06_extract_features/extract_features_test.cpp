@@ -155,6 +155,30 @@ TEST_F(ExtractFeatures, MomentsAreThoseOfTheValues) {
   EXPECT_EQ(fits[3]["scale"].number(), 1);
 }
 
+TEST_F(ExtractFeatures, AConstantHasNoWidth) {
+  // So many that the sum of them is rounded.
+  harness.add_table("training",
+                    "SELECT 1.0 / 3 AS third, true AS y, 'train' AS _split FROM range(100003)");
+  section("{columns: [{name: third, type: number, missing: mean, scale: zscore}]}");
+  const auto json =
+      parse_json(*harness.objects->read(run().output.find_file("features.json")->digest));
+  const Json& fit = (*json)["fits"].items()[0];
+  EXPECT_EQ(fit["center"].number(), 1.0 / 3);
+  EXPECT_EQ(fit["fill"].number(), 1.0 / 3);
+  EXPECT_EQ(fit["scale"].number(), 1);
+}
+
+TEST_F(ExtractFeatures, TheErrorThatIsToldDoesNotDependOnThreads) {
+  harness.add_table("training",
+                    "SELECT CAST(NULL AS DOUBLE) AS a, CASE WHEN i = 3 THEN 'no' ELSE '7' END AS "
+                    "b, true AS y, 'train' AS _split FROM range(10) AS r(i)");
+  section("{columns: [{name: a, type: number}, {name: n, type: number, expr: CAST(b AS DOUBLE)}]}");
+  for (const int threads : {1, 2, 7}) {
+    harness.settings.engine.threads = threads;
+    EXPECT_EQ(refusal(), "extract_features.fit_failed") << threads;
+  }
+}
+
 TEST_F(ExtractFeatures, ScalesAndClipsAndLogarithms) {
   table();
   section(

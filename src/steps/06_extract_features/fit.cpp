@@ -150,9 +150,9 @@ Result<std::vector<Fit>> fit_features(sql::Session& session, const FitRows& rows
                      : fit_numbers_beside(session, rows, numbers);
   });
   TRY_STATUS(std::move(done[0]));
+  TRY_STATUS(std::move(done[1]));
   leave_out(features, fits, left_out);
   TRY_STATUS(encode_targets(session, rows, target, label, features, fits));
-  TRY_STATUS(std::move(done[1]));
   return fits;
 }
 

@@ -19,7 +19,7 @@
 namespace kingpost::steps::extract_features {
 namespace {
 
-// So many values are kept at once: 32 million doubles.
+// So many values are kept at once, beside what a quantile is selected from: 32 million doubles.
 constexpr std::int64_t kValuesAtOnce = 32'000'000;
 
 Error fit_failed(const Treatment& feature, const Error& error) {
@@ -145,11 +145,13 @@ double width_or_one(double width) {
 Status fit_moments(const Treatment& feature, std::span<const double> values, NumberFit& out) {
   if (feature.missing != Missing::kMean && feature.scale != Scale::kZscore) return {};
   if (!std::isfinite(out.least) || !std::isfinite(out.most)) return infinite(feature);
-  const double mean = mean_of(values);
+  // Sums of one value are rounded: it has no width that could be told from that.
+  const bool is_constant = out.least == out.most;
+  const double mean = is_constant ? out.least : std::clamp(mean_of(values), out.least, out.most);
   if (feature.missing == Missing::kMean) out.fill = mean;
   if (feature.scale != Scale::kZscore) return {};
   out.center = mean;
-  out.scale = width_or_one(std::sqrt(variance_of(values, mean)));
+  out.scale = is_constant ? 1 : width_or_one(std::sqrt(variance_of(values, mean)));
   return {};
 }
 
@@ -266,10 +268,15 @@ Status fit_numbers(sql::Session& session, const FitRows& rows, const Numbers& nu
     done[i] = threads == 1 ? fit_some(session, rows, numbers, ranges[i])
                            : fit_beside(session, rows, numbers, ranges[i]);
   });
-  for (const Status& each : done) {
-    if (!each) return blame_for_fit(session, rows, numbers.features, each.error());
-  }
-  return {};
+  // The error that is told does not depend on the ranges: a query of all would have failed first.
+  const auto is_failed = [](const Status& each) { return !each; };
+  const auto is_query = [](const Status& each) {
+    return !each && each.error().id() == "engine.query_failed";
+  };
+  auto found = std::find_if(done.begin(), done.end(), is_query);
+  if (found == done.end()) found = std::find_if(done.begin(), done.end(), is_failed);
+  if (found == done.end()) return {};
+  return blame_for_fit(session, rows, numbers.features, found->error());
 }
 
 }  // namespace kingpost::steps::extract_features

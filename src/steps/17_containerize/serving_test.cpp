@@ -39,7 +39,7 @@ TEST_F(ServingOfSection, IsTheImagesOwnWithoutASection) {
 TEST_F(ServingOfSection, TakesWhatMeansTheSameEverywhere) {
   EXPECT_EQ(words("{http: 9000, threads: 2, batching: {max_rows: 7, max_delay: 1ms}, drain: 0}"),
             "--address 0.0.0.0 --http 9000 --grpc 8081 --threads 2 --batch-rows 7 "
-            "--batch-delay 1ms --queue-rows 100000 --timeout 0 --drain 0");
+            "--batch-delay 1ms --queue-rows 100000 --timeout 0 --drain 0 --busy-poll 50us");
   const Serving both = of("{http: 8081, grpc: 9001, address: 0.0.0.0, access_log: '-'}").value();
   EXPECT_THAT(both.ports, ElementsAre("8081/tcp", "9001/tcp"));
   EXPECT_THAT(both.notes, IsEmpty());
@@ -49,10 +49,11 @@ TEST_F(ServingOfSection, NamesPlacesForSecretsAndLogs) {
   const Serving made = of("{address: 10.0.0.1, api_keys: /home/me/keys, access_log: access.log, "
                           "tls: {certificate: c, key: /k}, log: {folder: ../logs}}")
                            .value();
-  EXPECT_THAT(join(made.words, " "),
-              HasSubstr("--drain 5s --api-keys /run/secrets/api_keys --access-log - "
-                        "--tls-certificate /run/secrets/tls_certificate --tls-key "
-                        "/run/secrets/tls_key --request-log /var/log/kingpost --log-share 1"));
+  EXPECT_THAT(
+      join(made.words, " "),
+      HasSubstr("--drain 5s --busy-poll 50us --api-keys /run/secrets/api_keys --access-log - "
+                "--tls-certificate /run/secrets/tls_certificate --tls-key "
+                "/run/secrets/tls_key --request-log /var/log/kingpost --log-share 1"));
   for (const std::string& each : made.words) EXPECT_NE(each.substr(0, 5), "/home");
   EXPECT_THAT(made.notes, ElementsAre(HasSubstr("serve.address is of this machine"),
                                       HasSubstr("serve.api_keys is not copied"),
