@@ -21,12 +21,14 @@ using grpc::StatusCode;
 using std::chrono::milliseconds;
 
 inline constexpr const char* kUnary = "/inference.GRPCInferenceService/ModelInfer";
+/// What a slow version takes for an answer.
+inline constexpr milliseconds kSlowly{500};
 inline constexpr const char* kStream = "/inference.GRPCInferenceService/ModelStreamInfer";
 
 // A version: answers a message with its own name before it, or as it is told.
 class Version final : public grpc::Handler {
  public:
-  enum class Mood { kWell, kSilent, kBroken, kRefusing };
+  enum class Mood { kWell, kSlow, kSilent, kBroken, kRefusing };
 
   Version(const std::string& folder, const std::string& name, int port = 0) : name_(name) {
     grpc::ServerOptions how;
@@ -56,12 +58,13 @@ class Version final : public grpc::Handler {
     head = call->head();
     changed_.notify_all();
     if (mood == Mood::kSilent) return;
+    if (mood == Mood::kSlow) std::this_thread::sleep_for(kSlowly);
     if (mood == Mood::kRefusing) return call->finish(StatusCode::kUnimplemented, name_);
     if (mood == Mood::kBroken) return call->finish(StatusCode::kInternal, "broken");
     call->send({name_ + message.bytes, message.is_compressed});
   }
   void half_closed(const std::shared_ptr<grpc::Call>& call) override {
-    if (mood == Mood::kWell) call->finish(StatusCode::kOk, {});
+    if (mood == Mood::kWell || mood == Mood::kSlow) call->finish(StatusCode::kOk, {});
   }
   void closed(const std::shared_ptr<grpc::Call>&) override {
     const std::lock_guard lock(mutex_);

@@ -112,6 +112,27 @@ Result<std::string> decompress(std::string_view bytes, Coding coding, std::size_
   return out;
 }
 
+std::string decompress_beginning(std::string_view bytes, Coding coding, std::size_t most) {
+  if (coding == Coding::kIdentity) return std::string(bytes.substr(0, most));
+  const std::string_view looked_at = bytes.substr(0, most * 2);
+  Inflater inflater(coding);
+  z_stream& stream = inflater.stream;
+  stream.next_in = bytes_of(looked_at);
+  stream.avail_in = static_cast<uInt>(looked_at.size());
+  std::string out(most, '\0');
+  stream.next_out = reinterpret_cast<Bytef*>(out.data());
+  stream.avail_out = static_cast<uInt>(most);
+  int state = Z_OK;
+  while (state == Z_OK && stream.avail_out > 0) {
+    state = ::inflate(&stream, Z_NO_FLUSH);
+    // Behind it there may be another member.
+    if (state == Z_STREAM_END && coding == Coding::kGzip) state = ::inflateReset(&stream);
+  }
+  if (state == Z_MEM_ERROR) throw std::bad_alloc();
+  out.resize(most - stream.avail_out);
+  return out;
+}
+
 std::string compress(std::string_view bytes, Coding coding) {
   if (coding == Coding::kIdentity) return std::string(bytes);
   z_stream stream{};

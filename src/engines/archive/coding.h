@@ -26,6 +26,10 @@ Coding accepted_coding(std::string_view accept_encoding);
 /// `archive.body_too_large` (Code::kExhausted) beyond `most` bytes; never more is held.
 Result<std::string> decompress(std::string_view bytes, Coding coding, std::size_t most);
 
+/// What the body begins with: `most` bytes, or fewer where it has no more, or has a fault, or is
+/// larger packed than plain; no more than twice as many packed bytes are looked at.
+std::string decompress_beginning(std::string_view bytes, Coding coding, std::size_t most);
+
 /// The same bytes in give the same bytes out. Quick rather than small.
 std::string compress(std::string_view bytes, Coding coding);
 

@@ -36,6 +36,23 @@ TEST(coding, several_gzip_members_are_one_body) {
   EXPECT_EQ(decompress(two, Coding::kGzip, kMost).value(), "one two");
 }
 
+TEST(coding, the_beginning_of_a_body) {
+  const std::string plain = mixed(70'000);
+  for (const Coding coding : {Coding::kIdentity, Coding::kGzip, Coding::kDeflate}) {
+    const std::string packed = compress(plain, coding);
+    EXPECT_EQ(decompress_beginning(packed, coding, 1000), plain.substr(0, 1000));
+    EXPECT_EQ(decompress_beginning(packed, coding, 100'000), plain);
+    EXPECT_EQ(decompress_beginning({}, coding, 1000), "");
+    EXPECT_EQ(decompress_beginning(compress("one", coding), coding, 1000), "one");
+  }
+  const std::string one = compress("one ", Coding::kGzip);
+  EXPECT_EQ(decompress_beginning(one + one + "x", Coding::kGzip, 1000), "one one ");
+  EXPECT_EQ(decompress_beginning("no gzip", Coding::kGzip, 1000), "");
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += one;
+  EXPECT_LT(decompress_beginning(many, Coding::kGzip, 1000).size(), 1000U);
+}
+
 TEST(coding, what_is_cut_off_or_damaged_is_refused_at_every_byte) {
   for (const Coding coding : {Coding::kGzip, Coding::kDeflate}) {
     const std::string whole = compress(mixed(500), coding);

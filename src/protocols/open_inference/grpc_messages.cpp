@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "protocols/open_inference/grpc_messages.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 #include <inference/grpc_service.pb.h>
 
 #include <array>
@@ -107,6 +109,26 @@ Result<NamedModel> read_named_model(std::string_view bytes) {
   // All have these two fields first, and the four no others.
   TRY(const auto message, parsed<inference::ModelReadyRequest>(bytes));
   return NamedModel{message.name(), message.version()};
+}
+
+NamedModel peek_named_model(std::string_view beginning) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr std::uint32_t kName = 1U << 3U | WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+  constexpr std::uint32_t kVersion = 2U << 3U | WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+  NamedModel out;
+  if (!std::in_range<int>(beginning.size())) return out;
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(beginning.data()),
+                                            static_cast<int>(beginning.size()));
+  while (const std::uint32_t tag = in.ReadTag()) {
+    if (tag == kName || tag == kVersion) {
+      std::string text;
+      if (!WireFormatLite::ReadString(&in, &text)) return out;
+      (tag == kName ? out.name : out.version) = std::move(text);
+    } else if (!WireFormatLite::SkipField(&in, tag)) {
+      return out;
+    }
+  }
+  return out;
 }
 
 Result<bool> read_index_request(std::string_view bytes) {

@@ -17,9 +17,12 @@ struct NamedModel {
   std::string version;
 };
 /// Of ModelReady, ModelMetadata, ModelConfig and ModelStatistics, and of ModelInfer, of which
-/// nothing else is looked at. This and the next four fail with
+/// nothing else is looked at. This and the functions below that may fail do so with
 /// `infer.message_malformed`.
 Result<NamedModel> read_named_model(std::string_view bytes);
+/// The same of the beginning of such a message, which may be cut off anywhere: what of the two
+/// stands there. Nothing else is kept or looked at.
+NamedModel peek_named_model(std::string_view beginning);
 /// Of RepositoryIndex: only the models that are ready.
 Result<bool> read_index_request(std::string_view bytes);
 /// Of RepositoryModelLoad and RepositoryModelUnload: the model, and whether it shall be loaded with

@@ -97,8 +97,9 @@ class Gateway::Forward : public std::enable_shared_from_this<Forward> {
       return is_new && !is_bound() ? ask_other() : again();
     }
     const auto begun = Clock::now();
+    // Only what another version can answer must leave it time.
     gateway_.client_->ask(
-        port, request_, is_new ? kTrialTime : request_->timeout,
+        port, request_, is_new && !is_bound() ? kTrialTime : request_->timeout,
         [self = shared_from_this(), backend, is_new, begun](Result<http::ClientAnswer> answer) {
           const bool is_error = !answer || is_its_fault(answer->status);
           backend->count(is_error, Clock::now() - begun);

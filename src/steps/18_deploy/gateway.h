@@ -12,7 +12,8 @@ namespace kingpost::steps::deploy {
 
 /// The share is of keys, not of requests: the header X-Kingpost-Key, or else the request itself
 /// (method, target, body), always comes to the same version while the share stays. One that names a
-/// version in its path goes there, and nobody else is asked in its place.
+/// version in its path goes there, and nobody else is asked in its place, so that it has as long
+/// for its answer as the stable version has.
 ///
 /// A request that a process does not answer, because it is killed or starts anew, is asked again of
 /// the stable version, for up to ten seconds; one that the new version answers with 500 or more,

@@ -72,7 +72,8 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
       return is_new && !is_bound() ? ask_other() : again();
     }
     if (deadline_.has_passed()) return finish(StatusCode::kDeadlineExceeded, kLate);
-    const auto time = deadline_.of_try(is_new);
+    // Only what another version can answer must leave it time.
+    const auto time = deadline_.of_try(is_new && !is_bound());
     grpc::Head head = head_;
     if (head.timeout.count() > 0) head.timeout = time;
     const std::lock_guard lock(mutex_);
@@ -96,8 +97,8 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     }
     if (is_new && is_error && !is_bound()) return ask_other();
     if (!answer) return again();
-    if (is_copied_) {
-      copy_call(shared_, head_, messages(), answer->ending.status, answer->messages);
+    if (const auto candidate = is_copied_ ? shared_.traffic.begin_copy() : nullptr) {
+      copy_call(shared_, candidate, head_, messages(), answer->ending.status, answer->messages);
     }
     const auto call = call_.lock();
     if (call == nullptr) return;

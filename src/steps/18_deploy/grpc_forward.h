@@ -109,8 +109,10 @@ inline constexpr std::string_view kLate = "the deadline has passed";
 inline constexpr std::string_view kVersionField = "x-kingpost-version";
 
 using Messages = std::shared_ptr<const std::vector<grpc::Message>>;
-/// Asks the new version the same, after the answer is known, so that nobody waits for it.
-void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages,
-               grpc::StatusCode status, const std::vector<grpc::Message>& answer);
+/// Asks the new version the same, after the answer is known, so that nobody waits for it;
+/// `candidate` is that of Traffic::begin_copy.
+void copy_call(GrpcShared& shared, const std::shared_ptr<Backend>& candidate,
+               const grpc::Head& head, Messages messages, grpc::StatusCode status,
+               const std::vector<grpc::Message>& answer);
 
 }  // namespace kingpost::steps::deploy

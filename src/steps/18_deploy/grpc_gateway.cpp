@@ -81,10 +81,9 @@ Share share_of(const grpc::Head& head, const std::vector<Message>& messages) {
   return out;
 }
 
-void copy_call(GrpcShared& shared, const grpc::Head& head, Messages messages, StatusCode status,
+void copy_call(GrpcShared& shared, const std::shared_ptr<Backend>& candidate,
+               const grpc::Head& head, Messages messages, StatusCode status,
                const std::vector<Message>& answer) {
-  const std::shared_ptr<Backend> candidate = shared.traffic.begin_copy();
-  if (candidate == nullptr) return;
   const auto begun = Deadline::Clock::now();
   grpc::Head own = head;
   own.timeout = Deadline::Time(0);

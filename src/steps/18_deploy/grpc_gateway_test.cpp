@@ -196,6 +196,17 @@ TEST_F(GrpcGatewayTest, copies_go_to_the_new_version) {
   EXPECT_EQ(traffic_.shadow_counts().different, 2);
 }
 
+TEST_F(GrpcGatewayTest, a_large_message_of_a_stream_is_not_copied) {
+  route(0, 100);
+  const auto heard = std::make_shared<Heard>();
+  const auto call = stream(heard);
+  call->send({std::string(5'000'000, 'x'), false});
+  call->half_close();
+  ASSERT_TRUE(heard->waits(1, true));
+  EXPECT_EQ(traffic_.shadow_counts().sent, 0);
+  EXPECT_EQ(traffic_.shadow_counts().dropped, 1);
+}
+
 TEST_F(GrpcGatewayTest, a_stream_keeps_to_its_version) {
   route(100);
   const auto heard = std::make_shared<Heard>();

@@ -38,6 +38,21 @@ TEST_F(HastyGrpcGateway, a_hung_or_broken_version_ends_no_stream) {
   EXPECT_EQ(candidate_.backend->seen().errors, 2);
 }
 
+TEST_F(HastyGrpcGateway, a_version_that_is_named_has_its_time) {
+  route(100);
+  candidate_.mood = Version::Mood::kSlow;
+  // A ModelInferRequest of version 2 of the model m.
+  const std::string naming = "\x0a\x01m\x12\x01" + std::string("2");
+  EXPECT_EQ(ask(head_of(kUnary), naming).messages.at(0).bytes, "2" + naming);
+  const auto heard = std::make_shared<Heard>();
+  const auto call = stream(heard);
+  call->send({naming, false});
+  call->half_close();
+  ASSERT_TRUE(heard->waits(1, true));
+  EXPECT_EQ(heard->texts, std::vector<std::string>{"2" + naming});
+  EXPECT_EQ(candidate_.backend->seen().errors, 0);
+}
+
 TEST_F(HastyGrpcGateway, a_stream_that_lay_idle_is_as_patient_as_another) {
   const auto heard = std::make_shared<Heard>();
   const auto call = stream(heard);

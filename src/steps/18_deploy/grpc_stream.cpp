@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "steps/18_deploy/grpc_forward.h"
+#include "steps/18_deploy/likeness.h"
 #include "steps/18_deploy/naming.h"
 
 namespace kingpost::steps::deploy {
@@ -130,12 +131,8 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     count(false);
     until_ = Clock::now() + shared_.limits.patience;
     has_waited_ = false;
-    if (is_copied_) {
-      auto copied = std::make_shared<std::vector<Message>>();
-      copied->push_back(unanswered_.front().message);
-      copy_call(shared_, head_, std::move(copied), StatusCode::kOk, {message});
-    }
-    drop_first();
+    Message asked = take_first();
+    if (is_copied_) copy(std::move(asked), message);
     const auto call = call_.lock();
     if (call == nullptr) return;
     tell_version(*call);
@@ -164,6 +161,9 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
   // No other version can answer.
   bool is_bound() const { return !named_.version.empty(); }
 
+  // Only what another version can answer must leave it time.
+  Deadline::Time time_of_answer() const { return deadline_.of_try(is_new_ && !is_bound()); }
+
   // The stable version, or the one that is named, whichever that is by now.
   void ask_other() { connect(shared_.traffic.serving(named_), false); }
 
@@ -190,7 +190,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     is_watched_ = true;
     const auto waited = Clock::now() - unanswered_.front().since;
     const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline_.of_try(is_new_) - waited);
+        std::chrono::duration_cast<std::chrono::milliseconds>(time_of_answer() - waited);
     shared_.client->after(std::max(left, kPause), [self = shared_from_this()] {
       const std::lock_guard lock(self->mutex_);
       self->is_watched_ = false;
@@ -200,7 +200,7 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
 
   void look() {
     if (unanswered_.empty()) return;
-    if (Clock::now() - unanswered_.front().since < deadline_.of_try(is_new_)) return watch();
+    if (Clock::now() - unanswered_.front().since < time_of_answer()) return watch();
     count(true);
     leave();
     if (is_new_) return fall_back();
@@ -212,14 +212,26 @@ class Forward final : public GrpcForward, public std::enable_shared_from_this<Fo
     backend_->count(is_error, Clock::now() - since);
   }
 
-  void drop_first() {
-    held_.remove(unanswered_.front().message);
+  Message take_first() {
+    Message out = std::move(unanswered_.front().message);
     unanswered_.pop_front();
+    held_.remove(out);
+    return out;
+  }
+
+  // No longer among what waits here, so it must not be large.
+  void copy(Message asked, const Message& answer) {
+    if (asked.bytes.size() > kMostCompared) return shared_.traffic.drop_copy();
+    const auto candidate = shared_.traffic.begin_copy();
+    if (candidate == nullptr) return;
+    auto copied = std::make_shared<std::vector<Message>>();
+    copied->push_back(std::move(asked));
+    copy_call(shared_, candidate, head_, std::move(copied), StatusCode::kOk, {answer});
   }
 
   void end() {
     is_over_ = true;
-    while (!unanswered_.empty()) drop_first();
+    while (!unanswered_.empty()) take_first();
   }
 
   void leave() {

@@ -11,8 +11,9 @@
 namespace kingpost::steps::deploy {
 namespace {
 
-// What one message may hold at kingpost-serve.
-constexpr std::size_t kMostPlain = std::size_t{64} << 20;
+// A message begins with model and version, whoever writes it, and is looked at before anybody has
+// looked at its key: that must cost next to nothing.
+constexpr std::size_t kBeginning = std::size_t{4} << 10;
 
 bool names_model(std::string_view path) {
   constexpr std::string_view kService = "/inference.GRPCInferenceService/";
@@ -21,11 +22,6 @@ bool names_model(std::string_view path) {
                                                         "ModelConfig", "ModelStatistics"};
   return starts_with(path, kService) && std::find(kMethods.begin(), kMethods.end(),
                                                   path.substr(kService.size())) != kMethods.end();
-}
-
-Named read(std::string_view bytes) {
-  auto named = open_inference::read_named_model(bytes);
-  return named ? std::move(*named) : Named();
 }
 
 }  // namespace
@@ -44,11 +40,13 @@ Named named_by(std::string_view target) {
 Named named_by(const grpc::Head& head, const std::vector<grpc::Message>& messages) {
   if (messages.empty() || !names_model(head.path)) return {};
   const grpc::Message& first = messages.front();
-  if (!first.is_compressed) return read(first.bytes);
+  using open_inference::peek_named_model;
+  if (!first.is_compressed) {
+    return peek_named_model(std::string_view(first.bytes).substr(0, kBeginning));
+  }
   const auto coding = archive::coding_of(head.encoding);
   if (!coding) return {};
-  const auto plain = archive::decompress(first.bytes, *coding, kMostPlain);
-  return plain ? read(*plain) : Named();
+  return peek_named_model(archive::decompress_beginning(first.bytes, *coding, kBeginning));
 }
 
 }  // namespace kingpost::steps::deploy

@@ -13,7 +13,8 @@ namespace kingpost::steps::deploy {
 /// By `/v2/models/M/versions/N` and what is behind it, and by `/v1/models/M/versions/N`.
 Named named_by(std::string_view target);
 /// By the first message, of the methods that ask a model or ask about one. What cannot be read
-/// names nothing.
+/// names nothing, nor does what stands behind the first 4 KiB of it, decompressed; no more of it is
+/// copied or decompressed.
 Named named_by(const grpc::Head& head, const std::vector<grpc::Message>& messages);
 
 }  // namespace kingpost::steps::deploy

@@ -44,6 +44,21 @@ TEST(Naming, ByMessage) {
     EXPECT_EQ(of(method, {message, false}), Pair("m", "7")) << method;
     EXPECT_EQ(of(method, {packed, true}), Pair("m", "7")) << method;
   }
+  // Cut off, it says so much all the same; what is behind its beginning is not looked at.
+  const std::string tensor(100'000, '\0');
+  const std::string large = message + "\x3a\xa0\x8d\x06" + tensor;
+  const std::string late = "\x3a\xa0\x8d\x06" + tensor + message;
+  for (const bool is_packed : {false, true}) {
+    const auto form = [&](const std::string& bytes) -> grpc::Message {
+      return {is_packed ? archive::compress(bytes, archive::Coding::kGzip) : bytes, is_packed};
+    };
+    EXPECT_EQ(of("ModelInfer", form(large)), Pair("m", "7"));
+    EXPECT_EQ(of("ModelInfer", form(large.substr(0, 5000))), Pair("m", "7"));
+    EXPECT_EQ(of("ModelInfer", form(late)), Pair());
+    EXPECT_EQ(of("ModelInfer", form(message.substr(0, 4))), Pair("m", ""));
+    EXPECT_EQ(of("ModelInfer", form("\x1b\x1b\x1b" + message)), Pair());
+    EXPECT_EQ(of("ModelInfer", form("\x0a\xff\xff\xff\xff\x07m")), Pair());
+  }
   EXPECT_EQ(of("RepositoryModelLoad", {message, false}), Pair());
   EXPECT_EQ(of("ModelInfer", {message, true}), Pair());
   EXPECT_EQ(of("ModelInfer", {"\xff", false}), Pair());

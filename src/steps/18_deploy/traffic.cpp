@@ -78,7 +78,7 @@ std::shared_ptr<Backend> Traffic::begin_copy() {
   const bool is_there = candidate != nullptr && candidate->port() != 0;
   if (candidate != nullptr && !is_there) candidate->count_unsent();
   if (!is_there || copies_.load() >= kMostCopies) {
-    dropped_.fetch_add(1);
+    drop_copy();
     return nullptr;
   }
   copies_.fetch_add(1);

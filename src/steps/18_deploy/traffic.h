@@ -58,7 +58,8 @@ class Traffic {
  public:
   struct ShadowCounts {
     std::int64_t sent = 0;
-    /// Not copied, since too many copies had no answer yet or the new version was not there.
+    /// Not copied, since too many copies had no answer yet, the new version was not there, or it
+    /// was a large message of a stream.
     std::int64_t dropped = 0;
     /// Answered otherwise than by the stable version.
     std::int64_t different = 0;
@@ -86,6 +87,8 @@ class Traffic {
   /// Who gets a copy now, or nobody: each that was begun must be ended.
   std::shared_ptr<Backend> begin_copy();
   void end_copy(Likeness likeness);
+  /// One that is not to be begun.
+  void drop_copy() { dropped_.fetch_add(1); }
   ShadowCounts shadow_counts() const {
     return {sent_.load(), dropped_.load(), different_.load(), uncompared_.load()};
   }
