@@ -25,6 +25,12 @@ struct stat told_of(int file) {
   return out;
 }
 
+// One that was left there is not gone on with.
+int open_anew(const std::string& path, mode_t mode) {
+  ::unlink(path.c_str());
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, mode);
+}
+
 int open_at_end(const std::string& path, mode_t mode) {
   return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, mode);
 }
@@ -75,34 +81,58 @@ void LineLog::run() {
       if (waiting_.empty()) return;
       taken.swap(waiting_);
     }
-    if (!write_all(file_, taken, "the log")) {
-      dropped_.fetch_add(static_cast<std::uint64_t>(std::count(taken.begin(), taken.end(), '\n')),
-                         std::memory_order_relaxed);
-    }
-    size_ += static_cast<std::int64_t>(taken.size());
+    write(taken);
     taken.clear();
     if (options_.rotate_bytes > 0 && size_ >= options_.rotate_bytes && !path_.empty()) rotate();
   }
 }
 
+void LineLog::write(std::string_view lines) {
+  if (!write_all(file_, lines, "the log")) {
+    dropped_.fetch_add(static_cast<std::uint64_t>(std::count(lines.begin(), lines.end(), '\n')),
+                       std::memory_order_relaxed);
+    return;
+  }
+  size_ += static_cast<std::int64_t>(lines.size());
+  const std::uint64_t all = dropped();
+  if (!options_.tells_dropped || all == told_) return;
+  const std::string line = format("{} lines of this log are lost\n", all - told_);
+  if (!write_all(file_, line, "the log")) return;
+  size_ += static_cast<std::int64_t>(line.size());
+  told_ = all;
+}
+
 // Where that does not work, the lines go on where they went.
 void LineLog::rotate() {
   size_ = 0;
+  // Before anything is moved: there may be no room, or no number for one more file.
+  const std::string fresh = path_ + ".new";
+  const int next = open_anew(fresh, options_.mode);
+  if (next < 0) return;
+  if (take_place(fresh)) {
+    const auto old = told_of(file_);
+    for (const int each : {STDOUT_FILENO, STDERR_FILENO}) {
+      const auto its = told_of(each);
+      if (its.st_ino == old.st_ino && its.st_dev == old.st_dev) ::dup2(next, each);
+    }
+    ::dup3(next, file_, O_CLOEXEC);
+  } else {
+    ::unlink(fresh.c_str());
+  }
+  ::close(next);
+}
+
+bool LineLog::take_place(const std::string& next) const {
   const auto place = [this](int number) { return format("{}.{}", path_, number); };
   // The last of them goes with its name.
   for (int i = options_.keep; i > 1; --i) {
     ::rename(place(i - 1).c_str(), place(i).c_str());
   }
-  if (::rename(path_.c_str(), place(1).c_str()) != 0) return;
-  const int next = open_at_end(path_, options_.mode);
-  if (next < 0) return;
-  const auto old = told_of(file_);
-  for (const int each : {STDOUT_FILENO, STDERR_FILENO}) {
-    const auto its = told_of(each);
-    if (its.st_ino == old.st_ino && its.st_dev == old.st_dev) ::dup2(next, each);
-  }
-  ::dup3(next, file_, O_CLOEXEC);
-  ::close(next);
+  // Somebody may have removed it.
+  if (::rename(path_.c_str(), place(1).c_str()) != 0 && errno != ENOENT) return false;
+  if (::rename(next.c_str(), path_.c_str()) == 0) return true;
+  ::rename(place(1).c_str(), path_.c_str());
+  return false;
 }
 
 }  // namespace kingpost

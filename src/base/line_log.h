@@ -25,6 +25,8 @@ struct LineLogOptions {
   int keep = 3;
   /// Of files that are made.
   mode_t mode = 0640;
+  /// Where lines were dropped a line says so, when there is room again.
+  bool tells_dropped = false;
 };
 
 class LineLog {
@@ -45,7 +47,9 @@ class LineLog {
  private:
   LineLog(int file, std::string path, const LineLogOptions& options);
   void run();
+  void write(std::string_view lines);
   void rotate();
+  bool take_place(const std::string& next) const;
 
   const int file_;
   /// Empty: the file is not its own.
@@ -53,6 +57,7 @@ class LineLog {
   const LineLogOptions options_;
   /// Of the writer's thread alone.
   std::int64_t size_ = 0;
+  std::uint64_t told_ = 0;
   std::atomic<std::uint64_t> dropped_{0};
   std::mutex mutex_;
   std::condition_variable came_;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 #include <vector>
 
@@ -54,6 +55,62 @@ TEST(LineLog, AFileThatIsLargeGoesOnInANewOne) {
   EXPECT_EQ(read_file(path + ".1").value(), "new 3\nnew 4\n");
   EXPECT_EQ(read_file(path).value(), "new 5\n");
   EXPECT_FALSE(exists(path + ".3"));
+}
+
+TEST(LineLog, WhereNoFileCanBeMadeItGoesOnInTheOldOne) {
+  const auto folder = Scratch::make("line_log");
+  const std::string path = folder->path() + "/log";
+  ASSERT_TRUE(write_durably(path + ".1", "kept\n"));
+  ASSERT_TRUE(make_folders(path + ".new/in"));
+  for (int i = 0; i < 2; ++i) {
+    const auto log = LineLog::open(path, {.rotate_bytes = 4}).value();
+    log->add(format("new {}", i));
+  }
+  EXPECT_EQ(read_file(path).value(), "new 0\nnew 1\n");
+  EXPECT_EQ(read_file(path + ".1").value(), "kept\n");
+  EXPECT_FALSE(exists(path + ".2"));
+}
+
+TEST(LineLog, OneThatSomebodyRemovedIsBegunAnew) {
+  const auto folder = Scratch::make("line_log");
+  const std::string path = folder->path() + "/log";
+  // What an earlier one may have left.
+  ASSERT_TRUE(write_durably(path + ".new", "left\n"));
+  auto log = LineLog::open(path, {.rotate_bytes = 4}).value();
+  ASSERT_TRUE(remove_file(path));
+  log->add("lost");
+  while (!exists(path)) std::this_thread::yield();
+  log->add("line");
+  log.reset();
+  EXPECT_EQ(read_file(path + ".1").value(), "line\n");
+  EXPECT_EQ(read_file(path).value(), "");
+  EXPECT_FALSE(exists(path + ".new"));
+}
+
+TEST(LineLog, LostLinesAreToldOfWhenThereIsRoom) {
+  const auto folder = Scratch::make("line_log");
+  const std::string path = folder->path() + "/log";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  auto log = LineLog::open(path, {.tells_dropped = true}).value();
+  // Nobody reads: after six of them at most the others find no room.
+  const std::string line(1 << 20, 'x');
+  for (int i = 0; i < 12; ++i) log->add(line);
+  const std::uint64_t dropped = log->dropped();
+  EXPECT_GT(dropped, 0U);
+  ASSERT_EQ(::fcntl(reader, F_SETFL, 0), 0);
+  std::thread ends([&log] { log.reset(); });
+  std::string text;
+  std::vector<char> piece(65536);
+  for (ssize_t size = 1; size > 0;) {
+    size = ::read(reader, piece.data(), piece.size());
+    if (size > 0) text.append(piece.data(), static_cast<std::size_t>(size));
+  }
+  ends.join();
+  ::close(reader);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'),
+            12 - static_cast<std::int64_t>(dropped) + 1);
+  EXPECT_NE(text.find(format("\n{} lines of this log are lost\n", dropped)), std::string::npos);
 }
 
 TEST(LineLog, WhatTheProcessSaysItselfGoesAlong) {

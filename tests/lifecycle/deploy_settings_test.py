@@ -166,6 +166,12 @@ class DeploySettingsTest(DeployCase):
         self.assertLess(log.stat().st_size, 10000)
         self.assertEqual(log.stat().st_mode & 0o777, 0o600)
         self.assertNotIn("m/2:", (folder / "log.1").read_text())
+        # Nobody keeps the first one open, so that its bytes are free when its name is gone.
+        process = self.status()["process"]
+        opened = [os.readlink(each) for each in Path(f"/proc/{process}/fd").iterdir()
+                  if each.is_symlink()]
+        self.assertEqual(opened.count(str(log)), 3)
+        self.assertEqual(opened.count(str(folder / "log.1")), 0)
 
     def test_what_is_refused(self):
         model = f"m/1={self.base}/1.onnx"

@@ -95,6 +95,11 @@ Result<Control> Control::launch(const std::string& folder) {
     ::dup2(quiet, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
+    // The log goes on in other files one day, and this one must then be free. Not by O_CLOEXEC: of
+    // a caller whose standard output is closed they may have the numbers of these.
+    for (const int each : {quiet, out}) {
+      if (each > STDERR_FILENO) ::close(each);
+    }
     ::execv(line[0], line);
     ::_exit(127);
   }

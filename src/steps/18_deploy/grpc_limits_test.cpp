@@ -53,12 +53,18 @@ TEST_F(HastyGrpcGateway, a_version_that_is_named_has_its_time) {
   EXPECT_EQ(candidate_.backend->seen().errors, 0);
 }
 
-TEST_F(HastyGrpcGateway, a_stream_that_lay_idle_is_as_patient_as_another) {
+class PatientGrpcGateway : public GrpcGatewayTest {
+ protected:
+  PatientGrpcGateway() : GrpcGatewayTest({.patience = kPatient, .trial = kSoon}) {}
+  static constexpr milliseconds kPatient{1000};
+};
+
+TEST_F(PatientGrpcGateway, a_stream_that_lay_idle_is_as_patient_as_another) {
   const auto heard = std::make_shared<Heard>();
   const auto call = stream(heard);
   call->send({"a", false});
   ASSERT_TRUE(heard->waits(1));
-  std::this_thread::sleep_for(kSoon + milliseconds(50));
+  std::this_thread::sleep_for(kPatient + milliseconds(50));
   stable_.end();
   // It is there when the message is asked again.
   traffic_.set_route({candidate_.backend, nullptr, 0, 0});
@@ -74,7 +80,7 @@ TEST_F(HastyGrpcGateway, a_stream_that_lay_idle_is_as_patient_as_another) {
 class NarrowGrpcGateway : public GrpcGatewayTest {
  protected:
   NarrowGrpcGateway()
-      : GrpcGatewayTest({.held = 200'000, .of_connection = 100'000}, milliseconds(800)) {}
+      : GrpcGatewayTest({.held = 200'000, .of_connection = 100'000}, std::chrono::seconds(3)) {}
 
   // Of a connection of its own.
   std::shared_ptr<Heard> begin(const char* path, std::size_t bytes, int messages = 1) {

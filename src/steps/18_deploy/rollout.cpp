@@ -197,8 +197,7 @@ bool Rollout::tick(Micros now, const Seen& seen) {
   }
   if (seen.unanswered >= kUnanswered) {
     roll_back(
-        format("it does not answer: it was asked {} times whether it is ready, and has not "
-               "said so within five seconds",
+        format("it does not answer: it was asked {} times whether it is ready, and did not say so",
                seen.unanswered));
     return true;
   }

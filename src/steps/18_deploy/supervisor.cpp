@@ -60,8 +60,9 @@ class Running final : public Supervisor, public http::Handler {
     TRY(const std::string text, read_file(path_in(folder_, kConfigFile)));
     TRY(const Json json, parse_json(text));
     config_ = config_from_json(json);
-    TRY(log_, LineLog::open(path_in(folder_, kLogFile),
-                            {.rotate_bytes = kLogBytes, .mode = kPrivateFile}));
+    TRY(log_,
+        LineLog::open(path_in(folder_, kLogFile),
+                      {.rotate_bytes = kLogBytes, .mode = kPrivateFile, .tells_dropped = true}));
     TRY_STATUS(resume());
     TRY_STATUS(front_.open(config_, ports_));
     ports_ = front_.ports();
@@ -240,7 +241,8 @@ class Running final : public Supervisor, public http::Handler {
   void let_go(Shared old) { leaving_next_.push_back(std::move(old)); }
 
   Status apply() {
-    Route route{stable_, nullptr, 0, 0};
+    // The one on standby answers only what names it.
+    Route route{stable_, standby_, 0, 0};
     // Of one that has never answered yet nobody can ask anything.
     if (candidate_ != nullptr && rollout_->stage() != Stage::kStarting) {
       route.candidate = candidate_;

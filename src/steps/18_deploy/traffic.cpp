@@ -60,6 +60,7 @@ Traffic::Choice Traffic::choose(const std::function<Named()>& named,
               .named = std::move(one)};
     }
   }
+  if (route.percent == 0 && route.shadow_percent == 0) return {.backend = route.stable};
   const Share of_it = share();
   const bool is_new = of_it.is_within(route.percent);
   return {.backend = is_new ? route.candidate : route.stable,
@@ -74,7 +75,9 @@ std::shared_ptr<Backend> Traffic::serving(const Named& named) const {
 }
 
 std::shared_ptr<Backend> Traffic::begin_copy() {
-  std::shared_ptr<Backend> candidate = route().candidate;
+  const Route route = this->route();
+  // A stream may be older than the trial, which has no shadow now.
+  std::shared_ptr<Backend> candidate = route.shadow_percent > 0 ? route.candidate : nullptr;
   const bool is_there = candidate != nullptr && candidate->port() != 0;
   if (candidate != nullptr && !is_there) candidate->count_unsent();
   if (!is_there || copies_.load() >= kMostCopies) {

@@ -31,7 +31,8 @@ using Named = open_inference::NamedModel;
 /// Which version answers what.
 struct Route {
   std::shared_ptr<Backend> stable;
-  /// May be null, as both are where nothing can answer yet.
+  /// In trial or on standby, then without a share: it answers what names it. May be null, as both
+  /// are where nothing can answer yet.
   std::shared_ptr<Backend> candidate;
   int percent = 0;
   int shadow_percent = 0;
@@ -68,7 +69,7 @@ class Traffic {
   };
   struct Choice {
     std::shared_ptr<Backend> backend;
-    /// It is the new version in trial.
+    /// It is not the stable version.
     bool is_new = false;
     /// The new version gets a copy.
     bool is_copied = false;
@@ -78,8 +79,8 @@ class Traffic {
 
   void set_route(Route route);
   /// A request that names the one version or the other goes there, whatever the share; one that
-  /// names another goes to the stable one. `named` and `share` are asked for where versions share
-  /// the requests: of a large one they take their time.
+  /// names another goes to the stable one. `named` and `share` are asked for where they are of use:
+  /// of a large one they take their time.
   Choice choose(const std::function<Named()>& named, const std::function<Share()>& share) const;
   /// Who has that version now; the stable one where nobody has, or none is named.
   std::shared_ptr<Backend> serving(const Named& named) const;

@@ -60,10 +60,10 @@ class GrpcServer : public testing::Test {
     return client_.answers[stream];
   }
   // A client that does not get on is let go soon.
-  void start_hasty() {
+  void start_hasty(std::chrono::milliseconds slow = std::chrono::milliseconds(300)) {
     ServerOptions options;
     options.threads = 1;
-    options.slow = std::chrono::milliseconds(300);
+    options.slow = slow;
     options.busy_poll = std::chrono::microseconds(50);
     start(options);
   }
@@ -198,7 +198,7 @@ TEST_F(GrpcServer, a_client_that_takes_no_answers_is_let_go) {
 }
 
 TEST_F(GrpcServer, a_message_that_never_ends_is_refused_and_others_are_not) {
-  start_hasty();
+  start_hasty(std::chrono::seconds(1));
   const std::int32_t left = client_.call(RawClient::fields(), framed("all").substr(0, 6), false);
   EXPECT_EQ(ended(left).fields["grpc-status"], "4");
   EXPECT_EQ(ended(client_.call(RawClient::fields(), framed("all"))).data, framed("all"));
