@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -79,7 +80,9 @@ TEST(LineLog, OneThatSomebodyRemovedIsBegunAnew) {
   auto log = LineLog::open(path, {.rotate_bytes = 4}).value();
   ASSERT_TRUE(remove_file(path));
   log->add("lost");
-  while (!exists(path)) std::this_thread::yield();
+  for (int i = 0; i < 6000 && !exists(path); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   log->add("line");
   log.reset();
   EXPECT_EQ(read_file(path + ".1").value(), "line\n");
