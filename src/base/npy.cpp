@@ -64,6 +64,13 @@ class Writer final : public NpyWriter {
     bytes_ = element_;
     for (const std::int64_t each : shape) bytes_ *= static_cast<std::size_t>(each);
     hash_.add(header.data(), header.size());
+    // Room for all of it: a full disk is told now, and the file system has less to do for a piece.
+    // Where that cannot be asked for, nothing is lost.
+    if (::fallocate(file_, 0, 0, static_cast<off_t>(header_ + bytes_)) != 0 && errno == ENOSPC) {
+      // Others need what there is.
+      if (::ftruncate(file_, 0) != 0) return file_error(errno, "write", path_);
+      return file_error(ENOSPC, "write", path_);
+    }
     return put(header.data(), header.size(), 0);
   }
 

@@ -3,6 +3,10 @@
 #include "base/npy.h"
 
 #include <gtest/gtest.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "base/digest.h"
 #include "base/files.h"
@@ -26,6 +30,19 @@ TEST(Npy, WhatIsWrittenInPiecesComesBack) {
   EXPECT_EQ(array->rows(), 3);
   EXPECT_EQ(array->columns(), 2);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(array->floats()[i], static_cast<float>(i + 1));
+}
+
+TEST(Npy, AFullDiskIsToldBeforeAnythingIsWritten) {
+  struct statvfs room = {};
+  if (::statvfs("/dev/shm", &room) != 0) GTEST_SKIP() << "no file system of a known small size";
+  const std::string path = format("/dev/shm/kingpost-npy-{}", ::getpid());
+  const auto bytes = static_cast<std::int64_t>(room.f_blocks * room.f_frsize);
+  const auto writer = NpyWriter::create(path, NpyType::kUint8, {bytes + 1});
+  const auto left = std::filesystem::file_size(path);
+  ::unlink(path.c_str());
+  ASSERT_FALSE(writer.has_value());
+  EXPECT_EQ(writer.error().id(), "disk.full");
+  EXPECT_EQ(left, 0U);
 }
 
 TEST(Npy, TheHeaderIsNumPys) {
