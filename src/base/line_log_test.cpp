@@ -7,22 +7,26 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <thread>
 #include <vector>
 
 #include "base/files.h"
 #include "base/scratch.h"
 #include "base/text.h"
+#include "support/wait.h"
 
 namespace kingpost {
 namespace {
 
-TEST(LineLog, EveryLineOnceWhoeverWritesIt) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
+class LineLogTest : public testing::Test {
+ protected:
+  const Result<Scratch> folder_ = Scratch::make("line_log");
+  const std::string path_ = folder_->path() + "/log";
+};
+
+TEST_F(LineLogTest, EveryLineOnceWhoeverWritesIt) {
   {
-    const auto log = LineLog::open(path).value();
+    const auto log = LineLog::open(path_).value();
     std::vector<std::thread> threads;
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&log] {
@@ -32,10 +36,10 @@ TEST(LineLog, EveryLineOnceWhoeverWritesIt) {
     for (std::thread& each : threads) each.join();
     EXPECT_EQ(log->dropped(), 0U);
   }
-  EXPECT_EQ(split(read_file(path).value(), '\n').size(), 4001U);
+  EXPECT_EQ(split(read_file(path_).value(), '\n').size(), 4001U);
 }
 
-TEST(LineLog, WhatDoesNotFitIsCountedAndNobodyWaits) {
+TEST_F(LineLogTest, WhatDoesNotFitIsCountedAndNobodyWaits) {
   EXPECT_EQ(LineLog::open("/nowhere/log").error().id(), "file.not_found");
   const auto log = LineLog::open("/dev/full").value();
   const std::string line(1 << 20, 'x');
@@ -44,58 +48,48 @@ TEST(LineLog, WhatDoesNotFitIsCountedAndNobodyWaits) {
   EXPECT_GT(log->dropped(), 0U);
 }
 
-TEST(LineLog, AFileThatIsLargeGoesOnInANewOne) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
-  ASSERT_TRUE(write_durably(path, "old\n", 0600));
+TEST_F(LineLogTest, AFileThatIsLargeGoesOnInANewOne) {
+  ASSERT_TRUE(write_durably(path_, "old\n", 0600));
   for (int i = 0; i < 6; ++i) {
-    const auto log = LineLog::open(path, {.rotate_bytes = 8, .keep = 2, .mode = 0600}).value();
+    const auto log = LineLog::open(path_, {.rotate_bytes = 8, .keep = 2, .mode = 0600}).value();
     log->add(format("new {}", i));
   }
-  EXPECT_EQ(read_file(path + ".2").value(), "new 1\nnew 2\n");
-  EXPECT_EQ(read_file(path + ".1").value(), "new 3\nnew 4\n");
-  EXPECT_EQ(read_file(path).value(), "new 5\n");
-  EXPECT_FALSE(exists(path + ".3"));
+  EXPECT_EQ(read_file(path_ + ".2").value(), "new 1\nnew 2\n");
+  EXPECT_EQ(read_file(path_ + ".1").value(), "new 3\nnew 4\n");
+  EXPECT_EQ(read_file(path_).value(), "new 5\n");
+  EXPECT_FALSE(exists(path_ + ".3"));
 }
 
-TEST(LineLog, WhereNoFileCanBeMadeItGoesOnInTheOldOne) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
-  ASSERT_TRUE(write_durably(path + ".1", "kept\n"));
-  ASSERT_TRUE(make_folders(path + ".new/in"));
+TEST_F(LineLogTest, WhereNoFileCanBeMadeItGoesOnInTheOldOne) {
+  ASSERT_TRUE(write_durably(path_ + ".1", "kept\n"));
+  ASSERT_TRUE(make_folders(path_ + ".new/in"));
   for (int i = 0; i < 2; ++i) {
-    const auto log = LineLog::open(path, {.rotate_bytes = 4}).value();
+    const auto log = LineLog::open(path_, {.rotate_bytes = 4}).value();
     log->add(format("new {}", i));
   }
-  EXPECT_EQ(read_file(path).value(), "new 0\nnew 1\n");
-  EXPECT_EQ(read_file(path + ".1").value(), "kept\n");
-  EXPECT_FALSE(exists(path + ".2"));
+  EXPECT_EQ(read_file(path_).value(), "new 0\nnew 1\n");
+  EXPECT_EQ(read_file(path_ + ".1").value(), "kept\n");
+  EXPECT_FALSE(exists(path_ + ".2"));
 }
 
-TEST(LineLog, OneThatSomebodyRemovedIsBegunAnew) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
+TEST_F(LineLogTest, OneThatSomebodyRemovedIsBegunAnew) {
   // What an earlier one may have left.
-  ASSERT_TRUE(write_durably(path + ".new", "left\n"));
-  auto log = LineLog::open(path, {.rotate_bytes = 4}).value();
-  ASSERT_TRUE(remove_file(path));
+  ASSERT_TRUE(write_durably(path_ + ".new", "left\n"));
+  auto log = LineLog::open(path_, {.rotate_bytes = 4}).value();
+  ASSERT_TRUE(remove_file(path_));
   log->add("lost");
-  for (int i = 0; i < 6000 && !exists(path); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
+  ASSERT_TRUE(test::within_a_minute([&] { return exists(path_); }));
   log->add("line");
   log.reset();
-  EXPECT_EQ(read_file(path + ".1").value(), "line\n");
-  EXPECT_EQ(read_file(path).value(), "");
-  EXPECT_FALSE(exists(path + ".new"));
+  EXPECT_EQ(read_file(path_ + ".1").value(), "line\n");
+  EXPECT_EQ(read_file(path_).value(), "");
+  EXPECT_FALSE(exists(path_ + ".new"));
 }
 
-TEST(LineLog, LostLinesAreToldOfWhenThereIsRoom) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
-  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  auto log = LineLog::open(path, {.tells_dropped = true}).value();
+TEST_F(LineLogTest, LostLinesAreToldOfWhenThereIsRoom) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  const int reader = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  auto log = LineLog::open(path_, {.tells_dropped = true}).value();
   // Nobody reads: after six of them at most the others find no room.
   const std::string line(1 << 20, 'x');
   for (int i = 0; i < 12; ++i) log->add(line);
@@ -116,12 +110,10 @@ TEST(LineLog, LostLinesAreToldOfWhenThereIsRoom) {
   EXPECT_NE(text.find(format("\n{} lines of this log are lost\n", dropped)), std::string::npos);
 }
 
-TEST(LineLog, WhatTheProcessSaysItselfGoesAlong) {
-  const auto folder = Scratch::make("line_log");
-  const std::string path = folder->path() + "/log";
-  auto log = LineLog::open(path, {.rotate_bytes = 1, .mode = 0600}).value();
+TEST_F(LineLogTest, WhatTheProcessSaysItselfGoesAlong) {
+  auto log = LineLog::open(path_, {.rotate_bytes = 1, .mode = 0600}).value();
   const int kept = ::dup(STDERR_FILENO);
-  const int same = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+  const int same = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   ::dup2(same, STDERR_FILENO);
   log->add("line");
   log.reset();
@@ -129,10 +121,10 @@ TEST(LineLog, WhatTheProcessSaysItselfGoesAlong) {
   ::dup2(kept, STDERR_FILENO);
   ::close(kept);
   ::close(same);
-  EXPECT_EQ(read_file(path + ".1").value(), "line\n");
-  EXPECT_EQ(read_file(path).value(), "said\n");
+  EXPECT_EQ(read_file(path_ + ".1").value(), "line\n");
+  EXPECT_EQ(read_file(path_).value(), "said\n");
   struct stat seen{};
-  ASSERT_EQ(::stat(path.c_str(), &seen), 0);
+  ASSERT_EQ(::stat(path_.c_str(), &seen), 0);
   EXPECT_EQ(seen.st_mode & 0777U, 0600U);
 }
 

@@ -34,7 +34,7 @@ TEST(Npy, WhatIsWrittenInPiecesComesBack) {
 
 TEST(Npy, AFullDiskIsToldBeforeAnythingIsWritten) {
   struct statvfs room = {};
-  if (::statvfs("/dev/shm", &room) != 0) GTEST_SKIP() << "no file system of a known small size";
+  ASSERT_EQ(::statvfs("/dev/shm", &room), 0);
   const std::string path = format("/dev/shm/kingpost-npy-{}", ::getpid());
   const auto bytes = static_cast<std::int64_t>(room.f_blocks * room.f_frsize);
   const auto writer = NpyWriter::create(path, NpyType::kUint8, {bytes + 1});

@@ -13,6 +13,7 @@
 #include "base/scratch.h"
 #include "base/text.h"
 #include "steps/18_deploy/grpc_gateway.h"
+#include "support/wait.h"
 
 namespace kingpost::steps::deploy {
 
@@ -44,10 +45,10 @@ class Version final : public grpc::Handler {
     log = LineLog::open(folder + "/log").value();
     backend = std::make_shared<Backend>(Source{"m", name, "m.onnx"}, program,
                                         std::vector<std::string>{}, *log);
-    for (int i = 0; i < 6000 && backend->grpc_port() == 0; ++i) {
+    EXPECT_TRUE(test::within_a_minute([this] {
       backend->poll(0);
-      std::this_thread::sleep_for(milliseconds(10));
-    }
+      return backend->grpc_port() != 0;
+    }));
     EXPECT_EQ(backend->grpc_port(), server_->port());
   }
   ~Version() override { end(); }
@@ -78,10 +79,7 @@ class Version final : public grpc::Handler {
   }
   // As the gateway counts it.
   void fails(std::int64_t errors) {
-    for (int i = 0; i < 6000 && backend->seen().errors < errors; ++i) {
-      std::this_thread::sleep_for(milliseconds(10));
-    }
-    EXPECT_GE(backend->seen().errors, errors);
+    EXPECT_TRUE(test::within_a_minute([&] { return backend->seen().errors >= errors; }));
   }
   // As when its process is killed.
   void end() {

@@ -8,7 +8,6 @@
 #include "base/parallel.h"
 #include "base/text.h"
 #include "engines/sql/dialect.h"
-#include "steps/06_extract_features/expression/compiler.h"
 #include "steps/06_extract_features/fit_numbers.h"
 #include "steps/06_extract_features/target_encoding.h"
 
@@ -94,15 +93,6 @@ Status fit_categories(sql::Session& session, const FitRows& rows,
   return {};
 }
 
-// Beside the categories' queries, in a session of their own.
-Status fit_numbers_beside(sql::Session& session, const FitRows& rows, const Numbers& numbers) {
-  if (numbers.features.empty()) return {};
-  if (threads_or_all(rows.threads) == 1) return fit_numbers(session, rows, numbers);
-  TRY(const auto own, session.beside());
-  TRY_STATUS(define_functions(*own));
-  return fit_numbers(*own, rows, numbers);
-}
-
 // Takes out of `features` the categories that are none.
 void leave_out(std::vector<Treatment>& features, std::vector<Fit>& fits,
                std::vector<LeftOut>& left_out) {
@@ -147,10 +137,10 @@ Result<std::vector<Fit>> fit_features(sql::Session& session, const FitRows& rows
   std::array<Status, 2> done;
   parallel(done.size(), rows.threads, [&](std::size_t i) {
     done[i] = i == 0 ? fit_categories(session, rows, features, fits)
-                     : fit_numbers_beside(session, rows, numbers);
+                     : fit_numbers(session, rows, numbers);
   });
   TRY_STATUS(std::move(done[0]));
-  TRY_STATUS(std::move(done[1]));
+  if (!done[1]) return blame_for_fit(session, rows, numbers.features, done[1].error());
   leave_out(features, fits, left_out);
   TRY_STATUS(encode_targets(session, rows, target, label, features, fits));
   return fits;

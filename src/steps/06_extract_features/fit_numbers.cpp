@@ -264,9 +264,10 @@ Status fit_numbers(sql::Session& session, const FitRows& rows, const Numbers& nu
     ranges.push_back({first, std::min(features, first + size)});
   }
   std::vector<Status> done(ranges.size());
+  const bool is_alone = threads_or_all(rows.threads) == 1;
   parallel(ranges.size(), static_cast<int>(threads), [&](std::size_t i) {
-    done[i] = threads == 1 ? fit_some(session, rows, numbers, ranges[i])
-                           : fit_beside(session, rows, numbers, ranges[i]);
+    done[i] = is_alone ? fit_some(session, rows, numbers, ranges[i])
+                       : fit_beside(session, rows, numbers, ranges[i]);
   });
   // The error that is told does not depend on the ranges: a query of all would have failed first.
   const auto is_failed = [](const Status& each) { return !each; };
@@ -275,8 +276,7 @@ Status fit_numbers(sql::Session& session, const FitRows& rows, const Numbers& nu
   };
   auto found = std::find_if(done.begin(), done.end(), is_query);
   if (found == done.end()) found = std::find_if(done.begin(), done.end(), is_failed);
-  if (found == done.end()) return {};
-  return blame_for_fit(session, rows, numbers.features, found->error());
+  return found == done.end() ? Status() : std::move(*found);
 }
 
 }  // namespace kingpost::steps::extract_features

@@ -15,7 +15,8 @@ struct Numbers {
   std::vector<NumberFit*> fits;
 };
 
-/// Errors as those of fit_features.
+/// With several threads no statement of `session` itself is run, so that others may be meanwhile.
+/// Errors as those of fit_features, and `engine.query_failed`, which is for blame_for_fit.
 Status fit_numbers(sql::Session& session, const FitRows& rows, const Numbers& numbers);
 
 /// The value of a number feature, as SQL: a double, null or NaN where missing.

@@ -8,11 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <thread>
-
 #include "base/files.h"
 #include "base/scratch.h"
 #include "base/text.h"
+#include "support/wait.h"
 
 namespace kingpost::steps::deploy {
 namespace {
@@ -24,19 +23,10 @@ echo http://127.0.0.1:1
 while :; do sleep 0.1; done
 )";
 
-template <typename Holds>
-bool within_a_minute(const Holds& holds) {
-  for (int i = 0; i < 6000; ++i) {
-    if (holds()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
 struct Stubborn {
   Stubborn() { EXPECT_TRUE(write_durably(program, kStubborn, 0700)); }
   bool is_ready() {
-    return within_a_minute([&] {
+    return test::within_a_minute([&] {
       backend.poll(0);
       return backend.port() == 1;
     });
@@ -55,9 +45,9 @@ TEST(Backend, OneThatDoesNotGoIsKilled) {
   const Micros stopped = 7;
   backend.stop(stopped);
   EXPECT_EQ(backend.port(), 0);
-  ASSERT_TRUE(within_a_minute([&] { return exists(stubborn.program + ".told"); }));
+  ASSERT_TRUE(test::within_a_minute([&] { return exists(stubborn.program + ".told"); }));
   EXPECT_FALSE(backend.is_gone(stopped + Backend::kGrace - 1));
-  EXPECT_TRUE(within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
+  EXPECT_TRUE(test::within_a_minute([&] { return backend.is_gone(stopped + Backend::kGrace); }));
 }
 
 TEST(Backend, OneThatWasKilledIsNotReady) {
@@ -110,7 +100,7 @@ TEST(Backend, ItHasNoneOfTheSupervisorsFiles) {
                             0700));
   const auto log = LineLog::open(scratch.path() + "/log").value();
   Backend backend({"m", "1", "m.onnx"}, program, {}, *log);
-  EXPECT_TRUE(within_a_minute([&] {
+  EXPECT_TRUE(test::within_a_minute([&] {
     backend.poll(0);
     return backend.port() == 1;
   }));

@@ -2,7 +2,6 @@
 #include "steps/18_deploy/grpc_gateway.h"
 
 #include <future>
-#include <thread>
 
 #include "support/grpc_gateway_case.h"
 
@@ -115,9 +114,7 @@ TEST_F(GrpcGatewayTest, what_no_version_has_is_the_fault_of_none) {
   ASSERT_TRUE(heard->waits(0, true));
   EXPECT_EQ(heard->end->value().text, "2");
   // The three of them, and a copy.
-  for (int i = 0; i < 6000 && candidate_.backend->seen().requests < 4; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
+  test::within_a_minute([&] { return candidate_.backend->seen().requests >= 4; });
   EXPECT_EQ(candidate_.backend->seen().requests, 4);
   EXPECT_EQ(candidate_.backend->seen().errors, 0);
 }
@@ -189,9 +186,7 @@ TEST_F(GrpcGatewayTest, copies_go_to_the_new_version) {
   call->half_close();
   ASSERT_TRUE(heard->waits(1, true));
   candidate_.sees(2, 2);
-  for (int i = 0; i < 6000 && traffic_.shadow_counts().different < 2; ++i) {
-    std::this_thread::sleep_for(milliseconds(10));
-  }
+  test::within_a_minute([&] { return traffic_.shadow_counts().different >= 2; });
   EXPECT_EQ(traffic_.shadow_counts().sent, 2);
   EXPECT_EQ(traffic_.shadow_counts().different, 2);
 }
